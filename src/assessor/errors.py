@@ -1,0 +1,150 @@
+"""Every error that the system raises on purpose, by who can mend it.
+
+    AssessorError
+    ├── LearnerError            the learner can mend it
+    │   ├── UploadRefused       an upload breaks the intake rules; nothing was kept
+    │   └── TryRefused          the task's policy allows no further try now
+    ├── AuthorError             the author of a task, rubric, sandbox or badge can mend it
+    │   ├── FileInvalid         an authored file is wrong: carries file, line and column
+    │   └── ManifestStale       the lock of test ids does not fit the tests
+    ├── OperatorError           whoever runs the system can mend it
+    │   ├── SettingInvalid      a setting is missing or makes no sense
+    │   ├── EngineMissing       no container engine that holds every limit
+    │   ├── ImageFault          an image is missing or does not build
+    │   ├── StoreFault          the database cannot be read or written
+    │   ├── BlobFault           the blob store cannot be read or written
+    │   ├── QueueFault          the queue server cannot be reached
+    │   └── KeyFault            a signing key is missing, unreadable or not the one in use
+    ├── Fault                   nobody's doing: try again
+    │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
+    │   └── LeaseLost           another worker has taken the attempt over
+    ├── NotFound                a name or id that nothing answers to
+    └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
+
+The text of an error says what was expected, what came, and where. Only edges (command line, worker,
+web) catch; `exit_code` is the one table from errors to exit statuses.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+
+class AssessorError(Exception):
+    """Anything that this system raises on purpose."""
+
+
+class LearnerError(AssessorError):
+    """The learner can mend it."""
+
+
+class UploadRefused(LearnerError):
+    """An upload breaks the intake rules; nothing of it was kept."""
+
+
+class TryRefused(LearnerError):
+    """The task's policy allows no further try now."""
+
+
+class AuthorError(AssessorError):
+    """The author of a task, rubric, sandbox or badge can mend it."""
+
+
+class FileInvalid(AuthorError):
+    """An authored file is wrong.
+
+    Args:
+        path: the file, as the author would name it.
+        problem: what was expected and what came.
+        line: 1-based line, or None where the whole file is meant.
+        column: 1-based column, or None.
+    """
+
+    def __init__(
+        self, path: PurePath | str, problem: str, *, line: int | None = None, column: int | None = None
+    ) -> None:
+        self.path = str(path)
+        self.problem = problem
+        self.line = line
+        self.column = column
+        where = self.path
+        if line is not None:
+            where += f":{line}"
+            if column is not None:
+                where += f":{column}"
+        super().__init__(f"{where}: {problem}")
+
+
+class ManifestStale(AuthorError):
+    """The lock of test ids does not fit the tests beside it."""
+
+
+class OperatorError(AssessorError):
+    """Whoever runs the system can mend it."""
+
+
+class SettingInvalid(OperatorError):
+    """A setting is missing or makes no sense."""
+
+
+class EngineMissing(OperatorError):
+    """No container engine that holds every limit can be reached."""
+
+
+class ImageFault(OperatorError):
+    """An image is missing or does not build."""
+
+
+class StoreFault(OperatorError):
+    """The database cannot be read or written."""
+
+
+class BlobFault(OperatorError):
+    """The blob store cannot be read or written."""
+
+
+class QueueFault(OperatorError):
+    """The queue server cannot be reached."""
+
+
+class KeyFault(OperatorError):
+    """A signing key is missing, unreadable, or not the one in use."""
+
+
+class Fault(AssessorError):
+    """Nobody's doing: the attempt is tried again."""
+
+
+class SandboxFault(Fault):
+    """A sandbox broke in a way that the submission cannot cause."""
+
+
+class LeaseLost(Fault):
+    """Another worker has taken the attempt over; this one must stop and keep nothing."""
+
+
+class NotFound(AssessorError):
+    """A name or id that nothing answers to."""
+
+
+class VerificationFailed(AssessorError):
+    """Evidence or a credential does not hold.
+
+    Args:
+        check: the name of the check that failed, as listed in `verify`.
+        problem: what was expected and what came.
+    """
+
+    def __init__(self, check: str, problem: str) -> None:
+        self.check = check
+        self.problem = problem
+        super().__init__(f"{check}: {problem}")
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
+    if isinstance(error, LearnerError | VerificationFailed):
+        return 1
+    if isinstance(error, AuthorError | NotFound):
+        return 2
+    return 3
