@@ -271,7 +271,7 @@ class Sandbox(Protocol):
         ...
 
     def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-        """Remove what runs left behind whose `(attempt, epoch)` is not alive; the names of what was removed."""
+        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
         ...
 
     def close(self) -> None:
