@@ -1,0 +1,128 @@
+"""Settings: one frozen value, read from the environment at the edges only.
+
+Every setting has a flag of the command line's main group or an `ASSESSOR_` variable of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from assessor.errors import SettingInvalid
+
+
+class SandboxKind(StrEnum):
+    """Where attempts run."""
+
+    DOCKER = "docker"  #: two locked containers an attempt
+    UNSAFE_LOCAL = "unsafe_local"  #: plain processes, for authors without an engine; backs no award
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that an installation can be told.
+
+    Attributes:
+        home: folder of everything the installation keeps (database, blobs, keys, queue, evidence pages).
+        catalog: folder that holds `tasks/`, `rubrics/` and `sandboxes/`.
+        database_url: SQLAlchemy URL.
+        blobs_url: folder or object-store URL.
+        redis_url: Redis-protocol server, or None for the embedded one.
+        sandbox: where attempts run.
+        runtime: the engine's runtime.
+        workers: worker processes of `assessor up`.
+        lease_s: how long a worker may be silent before its attempt is given to another, seconds.
+        sweep_s: time between two sweeps, seconds.
+        log_format: how log lines look.
+    """
+
+    home: Path
+    catalog: Path
+    database_url: str
+    blobs_url: str
+    redis_url: str | None = None
+    sandbox: SandboxKind = SandboxKind.DOCKER
+    runtime: str = "runc"
+    workers: int = 2
+    lease_s: int = 15
+    sweep_s: float = 5.0
+    log_format: LogFormat = LogFormat.CONSOLE
+
+    @property
+    def spool(self) -> Path:
+        """Where uploads are checked before anything of them is kept."""
+        return self.home / "spool"
+
+    @property
+    def key(self) -> Path:
+        """The engine's signing key."""
+        return self.home / "keys" / "engine.pem"
+
+    @property
+    def evidence(self) -> Path:
+        """Where evidence pages are published."""
+        return self.home / "evidence"
+
+
+def read(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Settings:
+    """The settings that the environment asks for.
+
+    Args:
+        environ: the environment.
+        home: overrides `ASSESSOR_HOME`.
+
+    Raises:
+        SettingInvalid: a variable holds what it cannot mean; the text names the variable.
+    """
+    base = (home or Path(environ.get("ASSESSOR_HOME") or ".assessor")).absolute()
+    catalog = Path(environ.get("ASSESSOR_CATALOG") or ".").absolute()
+    return Settings(
+        home=base,
+        catalog=catalog,
+        database_url=environ.get("ASSESSOR_DATABASE_URL") or f"sqlite:///{base / 'assessor.db'}",
+        blobs_url=environ.get("ASSESSOR_BLOBS_URL") or str(base / "blobs"),
+        redis_url=environ.get("ASSESSOR_REDIS_URL") or None,
+        sandbox=_choice(SandboxKind, environ, "ASSESSOR_SANDBOX", SandboxKind.DOCKER),
+        runtime=environ.get("ASSESSOR_RUNTIME") or "runc",
+        workers=int(_number(environ, "ASSESSOR_WORKERS", os.cpu_count() or 1, least=1, most=256)),
+        lease_s=int(_number(environ, "ASSESSOR_LEASE_S", 15, least=2, most=3600)),
+        sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 5.0, least=0.1, most=20),
+        log_format=_choice(LogFormat, environ, "ASSESSOR_LOG_FORMAT", LogFormat.CONSOLE),
+    )
+
+
+T = TypeVar("T", bound=StrEnum)
+
+
+def _choice(kind: type[T], environ: Mapping[str, str], name: str, default: T) -> T:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        return kind(value)
+    except ValueError:
+        raise SettingInvalid(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, least: float, most: float) -> float:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        raise SettingInvalid(f"{name}: expected a number, got {value!r}") from None
+    if not least <= number <= most:
+        raise SettingInvalid(f"{name}: expected {least:g} to {most:g}, got {value}")
+    return number

@@ -1,0 +1,107 @@
+"""Stand-ins for unit tests: a sandbox that follows a script instead of running anything.
+
+A fake's identity says `isolation: fake`, so that nothing signed with it can be taken for the real thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from assessor.sandbox.protocol import (
+    Collected,
+    CollectedTest,
+    End,
+    Ended,
+    Event,
+    Finished,
+    Identity,
+    Image,
+    Order,
+    Outcome,
+    Reason,
+)
+
+FAKE_DIGEST = "sha256:" + "0" * 64
+
+Script = Callable[[Order], Iterable[Event | End | BaseException]]
+
+
+def collected(*ids: str, criterion: str | None = None, visible: bool = False) -> Collected:
+    """A collection of plain tests."""
+    return Collected(
+        tests=tuple(
+            CollectedTest(
+                id=name, group=name.split("[")[0], criterion=criterion, points=None, visible=visible
+            )
+            for name in ids
+        ),
+        errors=(),
+    )
+
+
+def finished(name: str, *, passed: bool = True, reason: Reason | None = None, message: str = "") -> Finished:
+    """One test's event; a failed one is an assertion unless told otherwise."""
+    return Finished(
+        id=name,
+        passed=passed,
+        reason=None if passed else reason or Reason.ASSERTION,
+        message=message,
+        detail="",
+        output="",
+        example=None,
+        duration_ms=1,
+    )
+
+
+def all_pass(ids: Sequence[str]) -> Script:
+    """A script in which every test passes."""
+
+    def script(_order: Order) -> Iterable[Event | End | BaseException]:
+        yield collected(*ids)
+        for name in ids:
+            yield finished(name)
+        yield Ended(wall_ms=len(ids), processes=1)
+
+    return script
+
+
+@dataclass
+class FakeSandbox:
+    """A sandbox that follows `script`: events are passed on, an `End` ends the run, an exception is raised."""
+
+    script: Script
+    isolation: str = "fake"
+    orders: list[Order] = field(default_factory=list)
+
+    def identity(self, profile: str, *, service: bool = False) -> Identity:
+        """An identity that nobody can take for a real one."""
+        image = Image(recipe=FAKE_DIGEST, packages=FAKE_DIGEST)
+        return Identity(
+            profile=profile,
+            learner=image,
+            grader=image,
+            isolation=self.isolation,
+            runtime="none",
+            seccomp=None,
+        )
+
+    def run(self, order: Order, *, on_event: Callable[[Event], None]) -> Outcome:
+        """Follow the script."""
+        self.orders.append(order)
+        end = End.COMPLETE
+        for step in self.script(order):
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, End):
+                end = step
+                break
+            on_event(step)
+        return Outcome(end=end, identity=self.identity(order.profile), phases_ms={"tests": 1})
+
+    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+        """Nothing is ever left."""
+        return []
+
+    def close(self) -> None:
+        """Nothing is held."""
