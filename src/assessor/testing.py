@@ -68,7 +68,7 @@ def all_pass(ids: Sequence[str]) -> Script:
 
 @dataclass
 class FakeSandbox:
-    """A sandbox that follows `script`: events are passed on, an `End` ends the run, an exception is raised."""
+    """Follows `script`: events are passed on, an `End` ends the run, an exception is raised."""
 
     script: Script
     isolation: str = "fake"

@@ -1,0 +1,71 @@
+"""Publishing: the folder of one piece of evidence, for anyone to read and check.
+
+    <root>/<attempt id>/
+        record.json     what was judged and what came out; RFC 8785, its SHA-256 is its id
+        run.json        when, where and with which versions
+        evidence.dsse   the signed envelope over both
+        signer.pem      the public key that it is signed with
+        index.html      the same for a person
+
+The attempt's id is random, so a folder cannot be guessed. A folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from assessor.errors import BlobFault
+
+RECORD = "record.json"
+RUN = "run.json"
+ENVELOPE = "evidence.dsse"
+SIGNER = "signer.pem"
+PAGE = "index.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publisher:
+    """Writes evidence folders below one root."""
+
+    root: Path
+
+    def publish(self, attempt_id: str, files: Mapping[str, bytes]) -> Path:
+        """The folder of this attempt's evidence, holding exactly `files`; publishing again replaces it.
+
+        Raises:
+            BlobFault: the folder cannot be written; the one that was there stays.
+        """
+        target = self.folder(attempt_id)
+        draft = self.root / f".draft-{secrets.token_hex(8)}"
+        old = self.root / f".old-{secrets.token_hex(8)}"
+        try:
+            draft.mkdir(parents=True)
+            for name, data in files.items():
+                with (draft / name).open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            if target.exists():
+                target.rename(old)
+            draft.rename(target)
+        except OSError as error:
+            raise BlobFault(f"evidence folder {target}: expected to write it, got: {error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)  # gone already where all went well
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+    def folder(self, attempt_id: str) -> Path:
+        """Where this attempt's evidence is or would be."""
+        return self.root / attempt_id
+
+    def remove(self, attempt_id: str) -> None:
+        """Take this attempt's evidence away; nothing happens where there is none."""
+        folder = self.folder(attempt_id)
+        if folder.exists():
+            shutil.rmtree(folder)

@@ -1,0 +1,33 @@
+"""What every test may use, and the one way to leave the engine out: `--no-docker`, which says what it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-docker",
+        action="store_true",
+        help="leave out the tests that need a container engine, and name them",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--no-docker"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("docker")]
+    items[:] = [item for item in items if not item.get_closest_marker("docker")]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = [item.nodeid for item in left_out]
+
+
+_LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    names = config.stash.get(_LEFT_OUT, [])
+    if names:
+        terminalreporter.section("left out by --no-docker")
+        for name in names:
+            terminalreporter.line(name)
