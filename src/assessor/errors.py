@@ -19,6 +19,7 @@
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
     │   └── LeaseLost           another worker has taken the attempt over
     ├── NotFound                a name or id that nothing answers to
+    ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
 
 The text of an error says what was expected, what came, and where. Only edges (command line, worker,
@@ -127,6 +128,10 @@ class NotFound(AssessorError):
     """A name or id that nothing answers to."""
 
 
+class MarkInvalid(AssessorError):
+    """A reviewer's mark is for no criterion scored by review, or out of its range; the reviewer can mend it."""
+
+
 class VerificationFailed(AssessorError):
     """Evidence or a credential does not hold.
 
@@ -145,6 +150,6 @@ def exit_code(error: BaseException) -> int:
     """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
     if isinstance(error, LearnerError | VerificationFailed):
         return 1
-    if isinstance(error, AuthorError | NotFound):
+    if isinstance(error, AuthorError | NotFound | MarkInvalid):
         return 2
     return 3
