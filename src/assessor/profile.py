@@ -1,0 +1,143 @@
+"""A sandbox's profile: which image an attempt runs in and the most that it may use.
+
+Comes in: `sandboxes/<name>/sandbox.yaml`. Goes out: a `Profile`. Images and containers are left to
+`sandbox/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assessor import authored
+from assessor.limits import Limits
+
+
+class Role(StrEnum):
+    """Whose side of an attempt an image serves."""
+
+    LEARNER = "learner"  #: holds the submission and nothing of the tests
+    GRADER = "grader"  #: holds pytest and the tests and nothing of the submission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A kind of sandbox.
+
+    Attributes:
+        name: the folder's name.
+        summary: one line for authors.
+        languages: what can be run in it; empty for a grader.
+        role: whose side it serves.
+        grader: name of the profile of the other side; None for a grader.
+        isolation: how it is sealed; `container` is the only way so far.
+        ceiling: no task may ask for more.
+        folder: where the recipe lies, or None where only the file was kept.
+        source: the bytes of sandbox.yaml.
+    """
+
+    name: str
+    summary: str
+    languages: tuple[str, ...]
+    role: Role
+    grader: str | None
+    isolation: str
+    ceiling: Limits
+    folder: Path | None
+    source: bytes
+
+
+_Seconds = Annotated[authored.Number, Field(ge=1, le=3600)]
+_Kib = Annotated[authored.Number, Field(ge=1, le=1024**2)]
+_Mib = Annotated[authored.Number, Field(ge=1, le=64 * 1024)]
+
+
+class LimitsModel(authored.Strict):
+    """Limits as authors write them: each may be left out, sizes in MiB and KiB."""
+
+    wall_s: _Seconds | None = None
+    call_s: _Seconds | None = None
+    cpu_percent: Annotated[authored.Number, Field(ge=10, le=6400)] | None = None
+    memory_mib: Annotated[authored.Number, Field(ge=16, le=64 * 1024)] | None = None
+    pids: Annotated[authored.Number, Field(ge=4, le=4096)] | None = None
+    output_kib: _Kib | None = None
+    reply_kib: _Kib | None = None
+    disk_mib: _Mib | None = None
+    files: Annotated[authored.Number, Field(ge=16, le=1_000_000)] | None = None
+
+    def limits(self) -> Limits:
+        """The limits in bytes and seconds, with the defaults of `Limits` for what was left out."""
+        found = {
+            field: getattr(self, key) * factor
+            for key, (field, factor) in KEYS.items()
+            if getattr(self, key) is not None
+        }
+        return Limits(**found)
+
+
+#: What an authored key says: field of `Limits` and factor to its unit.
+KEYS = {
+    "wall_s": ("wall_s", 1),
+    "call_s": ("call_s", 1),
+    "cpu_percent": ("cpu_percent", 1),
+    "memory_mib": ("memory_bytes", 1024**2),
+    "pids": ("pids", 1),
+    "output_kib": ("output_bytes", 1024),
+    "reply_kib": ("reply_bytes", 1024),
+    "disk_mib": ("disk_bytes", 1024**2),
+    "files": ("files", 1),
+}
+
+
+class ProfileModel(authored.Strict):
+    """sandbox.yaml."""
+
+    name: authored.Id
+    summary: authored.Text
+    languages: tuple[authored.Id, ...] = ()
+    role: Annotated[Literal["learner", "grader"], authored.one_of("learner", "grader")] = "learner"
+    grader: authored.Id | None = None
+    isolation: Annotated[Literal["container"], authored.one_of("container")] = "container"
+    ceiling: LimitsModel
+
+
+def load(data: bytes, *, name: str, folder: Path | None = None) -> Profile:
+    """The profile in `sandboxes/<name>/sandbox.yaml`.
+
+    Raises:
+        FileInvalid: the file is wrong, or names another sandbox than its folder does.
+    """
+    document = authored.read(data, f"sandboxes/{name}/sandbox.yaml")
+    model = document.parse(ProfileModel)
+    if model.name != name:
+        raise document.invalid(("name",), f'expected the folder\'s name "{name}", got "{model.name}"')
+    missing = [key for key in KEYS if getattr(model.ceiling, key) is None]
+    if missing:
+        raise document.invalid(("ceiling",), f"expected every limit, missing: {', '.join(missing)}")
+    role = Role(model.role)
+    if role is Role.LEARNER and model.grader is None:
+        raise document.invalid((), 'expected the key "grader": which sandbox holds the tests of this one')
+    if role is Role.GRADER and model.grader is not None:
+        raise document.invalid(("grader",), "expected none in a grader's own sandbox")
+    if role is Role.LEARNER and not model.languages:
+        raise document.invalid((), 'expected the key "languages" with at least one, it is missing or empty')
+    return Profile(
+        name=name,
+        summary=model.summary,
+        languages=model.languages,
+        role=role,
+        grader=model.grader,
+        isolation=model.isolation,
+        ceiling=model.ceiling.limits(),
+        folder=folder,
+        source=data,
+    )
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of sandbox.yaml."""
+    return authored.schema(ProfileModel, title="sandbox.yaml")

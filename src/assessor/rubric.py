@@ -1,0 +1,255 @@
+"""A rubric: what turns test results and reviewers' marks into points, levels and a decision.
+
+Comes in: `rubrics/<id>.yaml`. Goes out: a `Rubric`. The arithmetic is left to `scoring`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assessor import authored, digest
+
+
+class ScoredBy(StrEnum):
+    """What gives a criterion its points."""
+
+    TESTS = "tests"  #: the tests that feed it
+    REVIEW = "review"  #: a person's mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Competency:
+    """A skill as a public framework names it.
+
+    Attributes:
+        framework: `ESCO`, `CASE`, `CTDL`, `own`...
+        code: its key in the framework.
+        name: its name in the framework.
+        url: where it is described, or None.
+    """
+
+    framework: str
+    code: str
+    name: str
+    url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A level of competency.
+
+    Attributes:
+        id: name in records.
+        title: name for people.
+        threshold: the least percent that reaches it, 0 to 100.
+    """
+
+    id: str
+    title: str
+    threshold: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """One thing that is judged.
+
+    Attributes:
+        id: name in marks and records.
+        title: name for people.
+        description: what reaching it means, or empty.
+        weight: its share of the total, percent.
+        scored_by: what gives its points.
+        competency: the skill that it shows, or None.
+        gate: the percent of this criterion without which nothing passes, or None.
+        levels: ascending by threshold; may be empty.
+        marks: the most that a reviewer can give; None where tests score.
+    """
+
+    id: str
+    title: str
+    description: str
+    weight: int
+    scored_by: ScoredBy
+    competency: Competency | None
+    gate: int | None
+    levels: tuple[Level, ...]
+    marks: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rubric:
+    """How work is judged.
+
+    Attributes:
+        id: the file's name.
+        version: the author's.
+        title: for people.
+        criteria: at least one; their weights add up to 100.
+        default: the criterion that tests without a mark feed, or None.
+        levels: of the whole, ascending; may be empty.
+        pass_from: the percent of the total that passes, 1 to 100.
+        digest: of `source`.
+        source: the file's bytes.
+    """
+
+    id: str
+    version: str
+    title: str
+    criteria: tuple[Criterion, ...]
+    default: str | None
+    levels: tuple[Level, ...]
+    pass_from: int
+    digest: str
+    source: bytes
+
+    def criterion(self, criterion_id: str) -> Criterion | None:
+        """The criterion of this id, or None."""
+        return next((one for one in self.criteria if one.id == criterion_id), None)
+
+
+_Percent = Annotated[authored.Number, Field(ge=0, le=100)]
+_Share = Annotated[authored.Number, Field(ge=1, le=100)]
+_Url = Annotated[
+    str, *authored.matching(r"https?://[^\s<>\"']{1,500}", "an address that starts with https://")
+]
+
+
+class CompetencyModel(authored.Strict):
+    """A competency of a criterion or a task."""
+
+    framework: authored.Text
+    code: authored.Text
+    name: authored.Text
+    url: _Url | None = None
+
+    def competency(self) -> Competency:
+        """The plain value."""
+        return Competency(framework=self.framework, code=self.code, name=self.name, url=self.url)
+
+
+class LevelModel(authored.Strict):
+    """One level."""
+
+    id: authored.Id
+    title: authored.Text
+    threshold: _Percent = Field(alias="from")
+
+
+class CriterionModel(authored.Strict):
+    """One criterion."""
+
+    id: authored.Id
+    title: authored.Text
+    description: authored.Text | None = None
+    weight: _Share
+    scored_by: Annotated[Literal["tests", "review"], authored.one_of("tests", "review")]
+    competency: CompetencyModel | None = None
+    gate: _Share | None = None
+    levels: tuple[LevelModel, ...] = ()
+    marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = None
+
+
+class PassModel(authored.Strict):
+    """The award rule."""
+
+    threshold: _Share = Field(alias="from")
+
+
+class RubricModel(authored.Strict):
+    """rubrics/<id>.yaml."""
+
+    id: authored.Id
+    version: authored.Version
+    title: authored.Text
+    criteria: Annotated[tuple[CriterionModel, ...], Field(min_length=1, max_length=50)]
+    default: authored.Id | None = None
+    levels: tuple[LevelModel, ...] = ()
+    passing: PassModel = Field(alias="pass")
+
+
+def load(data: bytes, *, rubric_id: str) -> Rubric:
+    """The rubric in `rubrics/<rubric_id>.yaml`.
+
+    Raises:
+        FileInvalid: the file is wrong, or does not hold together: weights that do not add up to 100, an id
+            twice, levels that do not ascend, a default that no tests could feed.
+    """
+    document = authored.read(data, f"rubrics/{rubric_id}.yaml")
+    model = document.parse(RubricModel)
+    if model.id != rubric_id:
+        raise document.invalid(("id",), f'expected the file\'s name "{rubric_id}", got "{model.id}"')
+    _check(document, model)
+    return Rubric(
+        id=model.id,
+        version=model.version,
+        title=model.title,
+        criteria=tuple(_criterion(one) for one in model.criteria),
+        default=model.default,
+        levels=_levels(model.levels),
+        pass_from=model.passing.threshold,
+        digest=digest.sha256(data),
+        source=data,
+    )
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a rubric."""
+    return authored.schema(RubricModel, title="rubric")
+
+
+def _check(document: authored.Document, model: RubricModel) -> None:
+    seen: set[str] = set()
+    for at, one in enumerate(model.criteria):
+        here: authored.Loc = ("criteria", at)
+        if one.id in seen:
+            raise document.invalid((*here, "id"), f'expected each criterion once, got "{one.id}" again')
+        seen.add(one.id)
+        if one.scored_by == "review" and one.marks is None:
+            raise document.invalid(here, 'expected the key "marks": the most that a reviewer can give')
+        if one.scored_by == "tests" and one.marks is not None:
+            raise document.invalid((*here, "marks"), "expected none: tests score this criterion")
+        _ascending(document, (*here, "levels"), one.levels)
+    _ascending(document, ("levels",), model.levels)
+    weights = sum(one.weight for one in model.criteria)
+    if weights != 100:
+        raise document.invalid(("criteria",), f"expected weights that add up to 100, got {weights}")
+    fed = [one.id for one in model.criteria if one.scored_by == "tests"]
+    if model.default is not None and model.default not in fed:
+        hint = authored.nearest(model.default, fed)
+        raise document.invalid(
+            ("default",), f'expected a criterion that is scored by tests, got "{model.default}"{hint}'
+        )
+
+
+def _ascending(document: authored.Document, loc: authored.Loc, levels: Sequence[LevelModel]) -> None:
+    for at in range(1, len(levels)):
+        before, level = levels[at - 1], levels[at]
+        if level.threshold <= before.threshold:
+            raise document.invalid(
+                (*loc, at, "from"), f"expected more than {before.threshold}, got {level.threshold}"
+            )
+        if level.id in {one.id for one in levels[:at]}:
+            raise document.invalid((*loc, at, "id"), f'expected each level once, got "{level.id}" again')
+
+
+def _criterion(model: CriterionModel) -> Criterion:
+    return Criterion(
+        id=model.id,
+        title=model.title,
+        description=model.description or "",
+        weight=model.weight,
+        scored_by=ScoredBy(model.scored_by),
+        competency=model.competency.competency() if model.competency else None,
+        gate=model.gate,
+        levels=_levels(model.levels),
+        marks=model.marks,
+    )
+
+
+def _levels(models: Sequence[LevelModel]) -> tuple[Level, ...]:
+    return tuple(Level(id=one.id, title=one.title, threshold=one.threshold) for one in models)
