@@ -155,7 +155,8 @@ def _marks(rubric: Rubric, marks: Sequence[Mark]) -> dict[str, Mark]:
             )
         if not 0 <= mark.marks <= most:
             raise MarkInvalid(
-                f"rubric {rubric.id}, criterion {mark.criterion}: expected 0 to {most} marks, got {mark.marks}"
+                f"rubric {rubric.id}, criterion {mark.criterion}: "
+                f"expected 0 to {most} marks, got {mark.marks}"
             )
         given[mark.criterion] = mark
     return given
