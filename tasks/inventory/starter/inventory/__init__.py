@@ -1,0 +1,1 @@
+"""Keeps count of what a shop has on its shelves."""
