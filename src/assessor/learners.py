@@ -1,0 +1,220 @@
+"""Learners: who they are, a copy of all that is kept of one, and the end of it.
+
+Comes in: the name that the operator calls a learner by. Goes out: plain data for an export, and for an
+erasure the list of blobs to remove; the files themselves are left to `personal`.
+
+What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed
+record with a commitment that nobody can open any more, since its salt is gone. What goes: name, salt,
+events (they hold what the learner's work printed), reviewers' comments, the private reports, the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import sqlalchemy as sa
+
+from assessor import schema
+from assessor.database import Database
+from assessor.errors import NotFound
+from assessor.schema import OPEN, AttemptState, Learner
+
+_L = schema.learners.c
+_S = schema.submissions.c
+_A = schema.attempts.c
+
+
+class Learners(Database):
+    """The part of the store that is about persons."""
+
+    def learner(self, name: str, *, new_id: str, salt: bytes) -> Learner:
+        """The learner of this name; made with `new_id` and `salt` where there is none."""
+        if not name:
+            raise NotFound("expected the name of a learner, got an empty one")
+        query = sa.select(schema.learners).where(_L.name == name)
+        with self.writing() as connection:
+            row = connection.execute(query).first()
+            if row is None:
+                try:
+                    with connection.begin_nested():
+                        connection.execute(schema.learners.insert().values(id=new_id, name=name, salt=salt))
+                except sa.exc.IntegrityError:
+                    # Another process was first (PostgreSQL only: SQLite has one writer); or the id is taken.
+                    if connection.execute(query).first() is None:
+                        raise
+                row = connection.execute(query).one()
+            return Learner(id=row.id, name=row.name, salt=row.salt)
+
+    def learner_of(self, submission_id: str) -> Learner:
+        """The learner whose submission this is.
+
+        Raises:
+            NotFound: no such submission, or the learner was erased.
+        """
+        query = sa.select(schema.learners).join(schema.submissions).where(_S.id == submission_id)
+        with self.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise NotFound(f"expected the id of a submission, got {submission_id!r}: the store has none")
+        if row.name is None:
+            raise NotFound(f"submission {submission_id}: its learner was erased")
+        return Learner(id=row.id, name=row.name, salt=row.salt)
+
+    def export_learner(self, name: str) -> dict[str, Any]:
+        """All rows about a learner as plain JSON data: times in ISO 8601, scores as `n/d`, salt in hex.
+
+        Raises:
+            NotFound: no learner of this name.
+        """
+        with self.reading() as connection:
+            learner = _find(connection, name)
+            return {
+                "learner": {"id": learner.id, "name": learner.name, "salt": learner.salt.hex()},
+                "submissions": [
+                    {**_plain(row), "attempts": _attempts(connection, row.id)}
+                    for row in connection.execute(
+                        sa.select(schema.submissions).where(_S.learner_id == learner.id).order_by(_S.seq)
+                    ).all()
+                ],
+            }
+
+    def erase_learner(self, name: str, *, now: datetime) -> tuple[str, ...]:
+        """Forget a learner; see the module's text for what goes and what stays.
+
+        Attempts that are open end unjudged, and a worker that runs one loses its lease.
+
+        Returns:
+            Digests of the blobs to remove, sorted; they stay listed in `doomed` until `bury` removed them.
+
+        Raises:
+            NotFound: no learner of this name.
+        """
+        with self.writing() as connection:
+            learner = _find(connection, name)
+            theirs = sa.select(_A.id).join(schema.submissions).where(_S.learner_id == learner.id)
+            reports = connection.execute(
+                sa.select(schema.evidence.c.report).where(schema.evidence.c.attempt_id.in_(theirs))
+            ).scalars()
+            bundles = connection.execute(sa.select(_S.bundle).where(_S.learner_id == learner.id)).scalars()
+            personal = {digest for digest in (*reports, *bundles) if digest is not None}
+            connection.execute(
+                schema.attempts.update()
+                .where(_A.id.in_(theirs), _A.state.in_(OPEN))
+                .values(
+                    state=AttemptState.UNJUDGED,
+                    epoch=_A.epoch + 1,
+                    problem="the learner was erased before it was judged",
+                    finished_at=now,
+                    worker=None,
+                    leased_at=None,
+                    lease_until=None,
+                )
+            )
+            connection.execute(schema.events.delete().where(schema.events.c.attempt_id.in_(theirs)))
+            connection.execute(
+                schema.marks.update().where(schema.marks.c.attempt_id.in_(theirs)).values(comment="")
+            )
+            connection.execute(
+                schema.evidence.update().where(schema.evidence.c.attempt_id.in_(theirs)).values(report=None)
+            )
+            connection.execute(
+                schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None)
+            )
+            known = set(connection.execute(sa.select(schema.doomed.c.digest)).scalars())
+            gone = sorted(digest for digest in personal if not _needed(connection, digest))
+            if new := [{"digest": digest} for digest in gone if digest not in known]:
+                connection.execute(schema.doomed.insert(), new)
+        self.scrub()
+        return tuple(gone)
+
+    def doomed(self) -> tuple[str, ...]:
+        """The blobs of erased learners that are still to be removed, sorted."""
+        with self.reading() as connection:
+            return tuple(
+                connection.execute(
+                    sa.select(schema.doomed.c.digest).order_by(schema.doomed.c.digest)
+                ).scalars()
+            )
+
+    def bury(self, remove: Callable[[str], None]) -> int:
+        """Remove the doomed blobs, each under the lock that a new submission of the same bytes needs.
+
+        Args:
+            remove: removes the blob of a digest; one that is gone already is no error.
+
+        Returns:
+            How many were removed.
+        """
+        table = schema.doomed
+        removed = 0
+        for digest in self.doomed():
+            with self.writing() as connection:
+                # Deleted first: the row is locked, or gone because the bytes were submitted anew.
+                if connection.execute(table.delete().where(table.c.digest == digest)).rowcount == 1:
+                    remove(digest)
+                    removed += 1
+        return removed
+
+
+def _find(connection: sa.Connection, name: str) -> Learner:
+    row = connection.execute(sa.select(schema.learners).where(_L.name == name)).first()
+    if row is None:
+        raise NotFound(f"expected the name of a learner, got {name!r}: the store has none of that name")
+    return Learner(id=row.id, name=row.name, salt=row.salt)
+
+
+def _needed(connection: sa.Connection, digest: str) -> bool:
+    """Whether a learner who is still here, or public evidence, needs this blob."""
+    present = sa.select(_S.id).join(schema.learners).where(_L.name.is_not(None))
+    table = schema.evidence.c
+    questions = (
+        present.where(sa.or_(_S.bundle == digest, _S.snapshot == digest)),
+        sa.select(table.attempt_id).where(
+            sa.or_(
+                table.record == digest,
+                table.run == digest,
+                table.envelope == digest,
+                table.report == digest,
+            )
+        ),
+    )
+    return any(connection.execute(question).first() is not None for question in questions)
+
+
+def _attempts(connection: sa.Connection, submission_id: str) -> list[dict[str, Any]]:
+    found = []
+    query = sa.select(schema.attempts).where(_A.submission_id == submission_id).order_by(_A.number)
+    for row in connection.execute(query).all():
+        marks, events, evidence = schema.marks, schema.events, schema.evidence
+        given = sa.select(marks).where(marks.c.attempt_id == row.id).order_by(marks.c.seq)
+        came = sa.select(events).where(events.c.attempt_id == row.id)
+        proof = connection.execute(sa.select(evidence).where(evidence.c.attempt_id == row.id)).first()
+        found.append(
+            {
+                **_plain(row),
+                "marks": [_plain(mark) for mark in connection.execute(given)],
+                "events": [
+                    {"epoch": event.epoch, "body": event.body.decode(errors="replace")}
+                    for event in connection.execute(came.order_by(events.c.epoch, events.c.position))
+                ],
+                "evidence": None if proof is None else _plain(proof),
+            }
+        )
+    return found
+
+
+def _plain(row: sa.Row[Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, value in row._mapping.items():
+        if name == "seq":
+            continue
+        if isinstance(value, datetime):
+            plain[name] = value.isoformat()
+        elif isinstance(value, Fraction):
+            plain[name] = f"{value.numerator}/{value.denominator}"
+        else:
+            plain[name] = value
+    return plain

@@ -1,0 +1,283 @@
+"""Who works on which attempt: claim, renew, finish, conclude, and what happens when a worker fails.
+
+Comes in: attempts that `store` has queued, and the time. Goes out: the same attempts, each concluded once.
+Ringing the queue is left to `jobs`, removing containers to `reconcile`.
+
+                 claim                finish_run, conclude
+      QUEUED ────────────> RUNNING ─────────────────────────> JUDGED
+        ^                   │   └──────────────────────────> AWAITING_REVIEW ──conclude──> JUDGED
+        └── fault, expire ──┤
+            (epoch + 1)     └──────────────────────────────> UNJUDGED
+
+Every step is one UPDATE that names the epoch (and for a claim's own steps the worker): when it changes no
+row, another worker has the attempt and `LeaseLost` is raised. So a worker that was thought dead and comes
+back can spoil nothing, whatever it does.
+
+Clocks: a lease and a waiting time hold from the moment that they were written to their end. A clock that
+was set back to before that moment ends them (beyond `SKEW`, which machines may differ by), so neither can
+last longer than it was given, plus `SKEW`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from assessor import schema
+from assessor.database import Database
+from assessor.errors import LeaseLost, NotFound
+from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
+
+#: How far the clocks of two machines on one store may differ.
+SKEW = timedelta(seconds=5)
+
+_A = schema.attempts.c
+
+
+class Leases(Database):
+    """The part of the store that workers and the reconciler use."""
+
+    def claim(
+        self, attempt_id: str, epoch: int, *, worker: str, lease_s: float, now: datetime
+    ) -> Claim | None:
+        """The right to this epoch, or None when it is taken, over, or not due yet."""
+        with self.writing() as connection:
+            taken = _change(
+                connection,
+                sa.and_(_A.id == attempt_id, _A.epoch == epoch, _due(now)),
+                state=AttemptState.RUNNING,
+                worker=worker,
+                leased_at=now,
+                lease_until=now + timedelta(seconds=lease_s),
+                started_at=now,
+                events=0,
+            )
+            if not taken:
+                return None
+            # An epoch is claimed once, so only rows that a hand put there could be in the way.
+            return Claim(attempt=read_attempt(connection, attempt_id), epoch=epoch, worker=worker)
+
+    def renew(self, claim: Claim, *, lease_s: float, now: datetime) -> None:
+        """Make the lease last `lease_s` from now.
+
+        Raises:
+            LeaseLost: the attempt went on without this worker.
+        """
+        with self.writing() as connection:
+            _own(connection, claim, leased_at=now, lease_until=now + timedelta(seconds=lease_s))
+
+    def add_event(self, claim: Claim, event_json: bytes) -> None:
+        """Keep one more event of this epoch, after those that it has.
+
+        Raises:
+            LeaseLost: the attempt went on without this worker; nothing was kept.
+        """
+        with self.writing() as connection:
+            _own(connection, claim, events=_A.events + 1)
+            position = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
+            connection.execute(
+                schema.events.insert().values(
+                    attempt_id=claim.attempt.id, epoch=claim.epoch, position=position, body=event_json
+                )
+            )
+
+    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
+        """Keep how the run ended: from here on the events of this epoch are the attempt's.
+
+        Raises:
+            LeaseLost: the attempt went on without this worker; nothing was kept.
+        """
+        with self.writing() as connection:
+            _own(connection, claim, run_epoch=claim.epoch)
+            connection.execute(
+                schema.runs.insert().values(
+                    attempt_id=claim.attempt.id, epoch=claim.epoch, body=run_json, finished_at=now
+                )
+            )
+
+    def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:
+        """Write what came of an attempt, and its evidence with it.
+
+        Args:
+            of: a worker's claim, or (for a review, or a rescore that no worker has taken) the attempt as
+                it was read when the conclusion was drawn.
+
+        Raises:
+            LeaseLost: the attempt went on without this caller, or is concluded already; nothing was kept.
+        """
+        values: dict[str, Any] = {
+            "state": conclusion.state,
+            "verdict": conclusion.verdict,
+            "score": conclusion.score,
+            "level": conclusion.level,
+            "finished_at": now,
+            "problem": None,
+            **_NO_LEASE,
+        }
+        attempt_id = of.attempt.id if isinstance(of, Claim) else of.id
+        with self.writing() as connection:
+            if isinstance(of, Claim):
+                _own(connection, of, **values)
+            else:
+                waits = sa.or_(
+                    _A.state == AttemptState.AWAITING_REVIEW,
+                    sa.and_(_A.state == AttemptState.QUEUED, _A.kind == Kind.RESCORE),
+                )
+                if not _change(connection, sa.and_(_A.id == of.id, _A.epoch == of.epoch, waits), **values):
+                    raise _lost(connection, of.id, f"epoch {of.epoch} to be concluded")
+            row = conclusion.evidence
+            if row is None:
+                return
+            if row.attempt_id != attempt_id:
+                raise ValueError(f"expected evidence of attempt {attempt_id}, got that of {row.attempt_id}")
+            connection.execute(
+                schema.evidence.insert().values(
+                    attempt_id=attempt_id,
+                    record=row.record,
+                    run=row.run,
+                    envelope=row.envelope,
+                    report=row.report,
+                    key_id=row.key_id,
+                )
+            )
+
+    def fault(
+        self,
+        claim: Claim,
+        problem: str,
+        *,
+        max_faults: int = 3,
+        backoff_s: Sequence[float] = (1, 5, 25),
+        now: datetime,
+    ) -> AttemptState:
+        """Give an attempt back that our side spoiled: to be tried again later, or UNJUDGED.
+
+        Args:
+            problem: for the operator: what was expected, what came, where.
+            max_faults: how many epochs may end this way; the last of them ends the attempt.
+            backoff_s: how long to wait after the first, second, ... fault; the last value goes on.
+
+        Returns:
+            QUEUED or UNJUDGED.
+
+        Raises:
+            LeaseLost: the attempt went on without this worker; nothing was changed.
+        """
+        with self.writing() as connection:
+            _own(connection, claim, faults=_A.faults + 1, problem=problem)
+            faults = read_attempt(connection, claim.attempt.id).faults
+            if faults >= max_faults:
+                _own(connection, claim, state=AttemptState.UNJUDGED, finished_at=now, **_NO_LEASE)
+                return AttemptState.UNJUDGED
+            wait_s = backoff_s[min(faults, len(backoff_s)) - 1] if backoff_s else 0
+            _own(connection, claim, **_queued(now, wait_s=wait_s))
+            return AttemptState.QUEUED
+
+    def expire(self, *, now: datetime, max_lost: int = 10) -> list[tuple[str, int]]:
+        """Queue the attempts again whose lease ran out; nobody's fault, up to `max_lost` times each.
+
+        Returns:
+            The `(attempt, epoch)` that were queued, oldest first; one lost too often is UNJUDGED instead.
+        """
+        gone = sa.and_(
+            _A.state == AttemptState.RUNNING,
+            sa.or_(_A.lease_until <= now, _A.leased_at > now + SKEW),
+        )
+        queued = []
+        with self.reading() as connection:
+            # Nearly always nothing: then no writer has to wait for this.
+            if connection.execute(sa.select(_A.id).where(gone).limit(1)).first() is None:
+                return []
+        with self.writing() as connection:
+            rows = connection.execute(sa.select(schema.attempts).where(gone).order_by(_A.seq)).all()
+            for attempt in map(schema.as_attempt, rows):
+                still = sa.and_(_A.id == attempt.id, _A.epoch == attempt.epoch, gone)
+                lost = attempt.lost + 1
+                if lost > max_lost:
+                    problem = (
+                        f"attempt {attempt.id}: {lost} workers in turn lost their lease on it, the last "
+                        f"one {attempt.worker}; at most {max_lost} are allowed"
+                    )
+                    _change(
+                        connection,
+                        still,
+                        state=AttemptState.UNJUDGED,
+                        lost=lost,
+                        problem=problem,
+                        finished_at=now,
+                        **_NO_LEASE,
+                    )
+                elif _change(connection, still, lost=lost, **_queued(now)):
+                    queued.append((attempt.id, attempt.epoch + 1))
+        return queued
+
+    def due(self, *, now: datetime, limit: int = 1000) -> list[tuple[str, int]]:
+        """The `(attempt, epoch)` that a worker may claim now, oldest first."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                sa.select(_A.id, _A.epoch).where(_due(now)).order_by(_A.seq).limit(limit)
+            )
+            return [(row.id, row.epoch) for row in rows]
+
+    def alive(self, attempt_id: str, epoch: int) -> bool:
+        """Whether a worker has this epoch under a lease."""
+        running = sa.and_(_A.id == attempt_id, _A.epoch == epoch, _A.state == AttemptState.RUNNING)
+        with self.reading() as connection:
+            return connection.execute(sa.select(_A.id).where(running)).first() is not None
+
+
+_NO_LEASE: dict[str, Any] = {"worker": None, "leased_at": None, "lease_until": None}
+
+
+def read_attempt(connection: sa.Connection, attempt_id: str) -> Attempt:
+    """The attempt of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = connection.execute(sa.select(schema.attempts).where(_A.id == attempt_id)).first()
+    if row is None:
+        raise NotFound(f"expected the id of an attempt, got {attempt_id!r}: the store has none of that id")
+    return schema.as_attempt(row)
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(_A.state == AttemptState.QUEUED, sa.or_(_A.not_before <= now, _A.queued_at > now + SKEW))
+
+
+def _queued(now: datetime, *, wait_s: float = 0) -> dict[str, Any]:
+    return {
+        "state": AttemptState.QUEUED,
+        "epoch": _A.epoch + 1,
+        "queued_at": now,
+        "not_before": now + timedelta(seconds=wait_s),
+        "events": 0,
+        **_NO_LEASE,
+    }
+
+
+def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: Any) -> bool:
+    """Whether the one attempt that is meant was there to be changed."""
+    return connection.execute(schema.attempts.update().where(which).values(**values)).rowcount == 1
+
+
+def _own(connection: sa.Connection, claim: Claim, **values: Any) -> None:
+    own = sa.and_(
+        _A.id == claim.attempt.id,
+        _A.epoch == claim.epoch,
+        _A.worker == claim.worker,
+        _A.state == AttemptState.RUNNING,
+    )
+    if not _change(connection, own, **values):
+        raise _lost(connection, claim.attempt.id, f"epoch {claim.epoch} running on {claim.worker}")
+
+
+def _lost(connection: sa.Connection, attempt_id: str, expected: str) -> LeaseLost:
+    row = connection.execute(sa.select(schema.attempts).where(_A.id == attempt_id)).first()
+    if row is None:
+        return LeaseLost(f"attempt {attempt_id}: expected {expected}, the store has no such attempt")
+    on = f" on {row.worker}" if row.worker else ""
+    return LeaseLost(f"attempt {attempt_id}: expected {expected}, got epoch {row.epoch} {row.state}{on}")

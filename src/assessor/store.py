@@ -1,0 +1,485 @@
+"""The store: every submission, attempt, event, mark and piece of evidence, and the truth about the queue.
+
+Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Large bytes are in `blobs`, by
+digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
+
+This file makes rows and reads them; what workers do to attempts is in `leases`, what a learner may ask
+for (a copy of it all, or its end) in `learners`. `Store` is all of them together.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from assessor import leases, schema
+from assessor.errors import NotFound, TryRefused
+from assessor.learners import Learners
+from assessor.leases import SKEW, Leases
+from assessor.schema import (
+    OPEN,
+    Attempt,
+    AttemptState,
+    Claim,
+    Conclusion,
+    EvidenceRow,
+    Kind,
+    Learner,
+    MarkRow,
+    Submission,
+    WorkerRow,
+)
+
+__all__ = [
+    "OPEN",
+    "SKEW",
+    "Attempt",
+    "AttemptState",
+    "Claim",
+    "Conclusion",
+    "Counts",
+    "EvidenceRow",
+    "Kind",
+    "Learner",
+    "MarkRow",
+    "Store",
+    "Submission",
+    "WorkerRow",
+]
+
+#: How long a rescore is left to the caller that asked for it before any worker may take it over.
+RESCORE_GRACE = timedelta(seconds=30)
+
+_A = schema.attempts.c
+_S = schema.submissions.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many attempts are in each state."""
+
+    queued: int
+    running: int
+    awaiting_review: int
+    judged: int
+    unjudged: int
+
+
+class Store(Leases, Learners):
+    """All that is known, behind one URL; made by `open`."""
+
+    def submit(
+        self,
+        *,
+        id: str,
+        attempt_id: str,
+        learner_id: str,
+        task_id: str,
+        task_version: str,
+        task_digest: str,
+        snapshot: str,
+        bundle: str,
+        tries: int | None,
+        cooldown_s: int,
+        now: datetime,
+        dedupe: bool = False,
+    ) -> tuple[Submission, Attempt]:
+        """Keep a submission and queue its first attempt, if the task's policy allows one more try.
+
+        A submission uses a try unless all its attempts ended unjudged.
+
+        Args:
+            tries: how many the policy allows, or None for any number.
+            cooldown_s: seconds from one submission that uses a try to the next.
+            dedupe: give the submission back that this learner made of the same files for the same
+                snapshot, with its newest attempt, where there is one that uses a try.
+
+        Raises:
+            TryRefused: no try is left, or not yet; the text says when.
+            NotFound: no such learner.
+        """
+        uses = sa.exists().where(_A.submission_id == _S.id, _A.state != AttemptState.UNJUDGED)
+        with self.writing() as connection:
+            learner = schema.learners
+            # The lock makes two submissions of one learner count each other (SQLite has one writer anyway).
+            known = sa.select(learner.c.name).where(learner.c.id == learner_id).with_for_update()
+            if connection.execute(known).scalar() is None:
+                raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none of it")
+            counted = connection.execute(
+                sa.select(schema.submissions)
+                .where(_S.learner_id == learner_id, _S.task_id == task_id, uses)
+                .order_by(_S.seq)
+            ).all()
+            if dedupe:
+                for row in reversed(counted):
+                    if row.snapshot == snapshot and row.bundle == bundle:
+                        return schema.as_submission(row), _newest(connection, row.id)
+            if tries is not None and len(counted) >= tries:
+                raise TryRefused(
+                    f"task {task_id}: {tries} tries are allowed and all are used; no further one is possible"
+                )
+            if counted and cooldown_s:
+                last = counted[-1].received_at
+                allowed = last + timedelta(seconds=cooldown_s)
+                # A clock that was set back tells nothing about the time since: the learner goes ahead.
+                if now < allowed and last <= now + SKEW:
+                    raise TryRefused(
+                        f"task {task_id}: {cooldown_s} s must pass between two tries; the next one is "
+                        f"possible at {allowed.isoformat(timespec='seconds')}"
+                    )
+            connection.execute(
+                schema.submissions.insert().values(
+                    id=id,
+                    learner_id=learner_id,
+                    task_id=task_id,
+                    task_version=task_version,
+                    task_digest=task_digest,
+                    snapshot=snapshot,
+                    bundle=bundle,
+                    received_at=now,
+                )
+            )
+            # Another learner's erased copy of the same bytes may wait for its removal.
+            connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
+            attempt = _queue(connection, attempt_id, id, kind=Kind.GRADE, now=now)
+            return _submission(connection, id), attempt
+
+    def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
+        """A new attempt that runs a submission again; those before it stay, their marks are taken over.
+
+        Raises:
+            NotFound: no such submission, or its learner was erased and the files with them.
+        """
+        with self.writing() as connection:
+            _present(connection, submission_id)
+            before = _newest(connection, submission_id)
+            attempt = _queue(connection, attempt_id, submission_id, kind=Kind.REGRADE, now=now)
+            _copy_marks(connection, before.id, attempt.id)
+            return attempt
+
+    def rescore(self, attempt_id: str, *, new_id: str, now: datetime) -> Attempt:
+        """A new attempt that scores the events of another one again, its marks taken over.
+
+        It is queued, but left to the caller for `RESCORE_GRACE`: who asked concludes it at once, and when
+        that fails a worker does it, from the stored events, without a run.
+
+        Raises:
+            NotFound: no such attempt, its run never came to an end, or its learner was erased.
+        """
+        with self.writing() as connection:
+            before = leases.read_attempt(connection, attempt_id)
+            _present(connection, before.submission_id)
+            source = before
+            if before.events_of is not None:
+                source = leases.read_attempt(connection, before.events_of)
+            if source.run_epoch is None:
+                raise NotFound(f"attempt {source.id}: expected the events of a finished run, it has none")
+            attempt = _queue(
+                connection,
+                new_id,
+                before.submission_id,
+                kind=Kind.RESCORE,
+                now=now,
+                events_of=source.id,
+                grace=RESCORE_GRACE,
+            )
+            _copy_marks(connection, before.id, attempt.id)
+            return attempt
+
+    def add_mark(
+        self, attempt_id: str, criterion: str, marks: int, reviewer: str, comment: str, *, now: datetime
+    ) -> None:
+        """Keep a reviewer's mark for an attempt that is not concluded.
+
+        Raises:
+            NotFound: no such attempt, or it is judged or unjudged: rescore it and mark the new attempt.
+        """
+        with self.writing() as connection:
+            open_ = sa.and_(_A.id == attempt_id, _A.state.in_(OPEN))
+            # Written, so that the attempt cannot be concluded between this look and the mark.
+            changed = connection.execute(
+                schema.attempts.update().where(open_).values(number=_A.number)
+            ).rowcount
+            if changed != 1:
+                state = leases.read_attempt(connection, attempt_id).state
+                raise NotFound(
+                    f"attempt {attempt_id}: expected one that can still be marked, it is {state}; "
+                    "rescore it and mark the new attempt"
+                )
+            connection.execute(
+                schema.marks.insert().values(
+                    attempt_id=attempt_id,
+                    criterion=criterion,
+                    marks=marks,
+                    reviewer=reviewer,
+                    comment=comment,
+                    given_at=now,
+                )
+            )
+
+    def marks(self, attempt_id: str) -> tuple[MarkRow, ...]:
+        """The marks of an attempt, in the order they were given."""
+        table = schema.marks
+        with self.reading() as connection:
+            rows = connection.execute(
+                sa.select(table).where(table.c.attempt_id == attempt_id).order_by(table.c.seq)
+            )
+            return tuple(
+                MarkRow(
+                    criterion=row.criterion,
+                    marks=row.marks,
+                    reviewer=row.reviewer,
+                    comment=row.comment,
+                    given_at=row.given_at,
+                )
+                for row in rows
+            )
+
+    def submission(self, id: str) -> Submission:
+        """The submission of this id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.reading() as connection:
+            return _submission(connection, id)
+
+    def submissions(
+        self, learner: str | None = None, task: str | None = None, limit: int = 100
+    ) -> tuple[Submission, ...]:
+        """Submissions, the newest first, of the learner of this name and for this task where given."""
+        query = sa.select(schema.submissions).order_by(_S.seq.desc()).limit(limit)
+        if task is not None:
+            query = query.where(_S.task_id == task)
+        if learner is not None:
+            query = query.join(schema.learners).where(schema.learners.c.name == learner)
+        with self.reading() as connection:
+            return tuple(map(schema.as_submission, connection.execute(query)))
+
+    def attempt(self, id: str) -> Attempt:
+        """The attempt of this id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.reading() as connection:
+            return leases.read_attempt(connection, id)
+
+    def attempts(self, submission_id: str) -> tuple[Attempt, ...]:
+        """The attempts of a submission by number; empty where there is no such submission."""
+        query = sa.select(schema.attempts).where(_A.submission_id == submission_id).order_by(_A.number)
+        with self.reading() as connection:
+            return tuple(map(schema.as_attempt, connection.execute(query)))
+
+    def latest(self, submission_id: str) -> Attempt:
+        """The attempt of a submission with the highest number.
+
+        Raises:
+            NotFound: no such submission.
+        """
+        with self.reading() as connection:
+            return _newest(connection, submission_id)
+
+    def attempts_in(self, state: AttemptState, *, limit: int = 100) -> tuple[Attempt, ...]:
+        """The attempts in a state, oldest first."""
+        query = sa.select(schema.attempts).where(_A.state == state).order_by(_A.seq).limit(limit)
+        with self.reading() as connection:
+            return tuple(map(schema.as_attempt, connection.execute(query)))
+
+    def events(self, attempt_id: str, epoch: int | None = None) -> list[bytes]:
+        """The events of one epoch in the order they came.
+
+        Without an epoch: those that count, of the finished run (a rescore's are the other attempt's), or
+        of the present epoch while none is finished.
+        """
+        table = schema.events
+        with self.reading() as connection:
+            attempt = leases.read_attempt(connection, attempt_id)
+            if epoch is None and attempt.events_of is not None:
+                attempt = leases.read_attempt(connection, attempt.events_of)
+            if epoch is None:
+                epoch = attempt.run_epoch if attempt.run_epoch is not None else attempt.epoch
+            rows = connection.execute(
+                sa.select(table.c.body)
+                .where(table.c.attempt_id == attempt.id, table.c.epoch == epoch)
+                .order_by(table.c.position)
+            )
+            return [row.body for row in rows]
+
+    def run(self, attempt_id: str) -> bytes | None:
+        """What `finish_run` kept of the run that counts (a rescore's is the other attempt's), or None."""
+        table = schema.runs
+        with self.reading() as connection:
+            attempt = leases.read_attempt(connection, attempt_id)
+            if attempt.events_of is not None:
+                attempt = leases.read_attempt(connection, attempt.events_of)
+            found: bytes | None = connection.execute(
+                sa.select(table.c.body).where(
+                    table.c.attempt_id == attempt.id, table.c.epoch == attempt.run_epoch
+                )
+            ).scalar()
+            return found
+
+    def evidence(self, attempt_id: str) -> EvidenceRow | None:
+        """The evidence of an attempt, or None before it is judged."""
+        with self.reading() as connection:
+            row = connection.execute(
+                sa.select(schema.evidence).where(schema.evidence.c.attempt_id == attempt_id)
+            ).first()
+            return None if row is None else EvidenceRow(**row._mapping)
+
+    def counts(self) -> Counts:
+        """How many attempts are in each state now."""
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(_A.state, sa.func.count().label("number")).group_by(_A.state))
+            found = {row.state: row.number for row in rows}
+        return Counts(**{state.name.lower(): found.get(state, 0) for state in AttemptState})
+
+    def medians(self, *, last: int = 200) -> Mapping[str, float]:
+        """Medians over the newest finished runs, milliseconds by phase, in the order of the phases.
+
+        `waiting` is from queued to taken; the rest are the `phases_ms` of what `finish_run` kept.
+        """
+        table = schema.runs
+        query = (
+            sa.select(table.c.body, _A.queued_at, _A.started_at)
+            .join(schema.attempts, sa.and_(_A.id == table.c.attempt_id, _A.run_epoch == table.c.epoch))
+            .order_by(_A.seq.desc())
+            .limit(last)
+        )
+        phases: dict[str, list[float]] = {}
+        with self.reading() as connection:
+            for row in connection.execute(query):
+                if row.started_at is not None and row.started_at >= row.queued_at:
+                    waited = (row.started_at - row.queued_at) / timedelta(milliseconds=1)
+                    phases.setdefault("waiting", []).append(waited)
+                for name, value in json.loads(row.body).get("phases_ms", {}).items():
+                    phases.setdefault(name, []).append(value)
+        return {name: statistics.median(values) for name, values in phases.items()}
+
+    def used_keys(self) -> set[str]:
+        """The ids of all keys that ever signed for this store."""
+        with self.reading() as connection:
+            remembered = connection.execute(sa.select(schema.keys.c.key_id)).scalars()
+            return {*remembered, *connection.execute(sa.select(schema.evidence.c.key_id)).scalars()}
+
+    def remember_key(self, key_id: str) -> None:
+        """Note that a key signs for this store; may be said again."""
+        with self.writing() as connection:
+            known = sa.select(schema.keys).where(schema.keys.c.key_id == key_id)
+            if connection.execute(known).first() is None:
+                connection.execute(schema.keys.insert().values(key_id=key_id))
+
+    def heartbeat(self, worker: str, *, host: str, pid: int, doing: str, now: datetime) -> None:
+        """Note that a worker lives and what it does."""
+        table = schema.workers
+        values = {"host": host, "pid": pid, "doing": doing, "seen_at": now}
+        with self.writing() as connection:
+            changed = connection.execute(table.update().where(table.c.name == worker).values(**values))
+            if changed.rowcount == 0:
+                connection.execute(table.insert().values(name=worker, **values))
+
+    def workers(self, now: datetime, *, within_s: int = 60) -> tuple[WorkerRow, ...]:
+        """The workers that reported within so many seconds, by name."""
+        table = schema.workers
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.name)).all()
+        seen = [WorkerRow(**row._mapping, quiet_s=_since(row.seen_at, now)) for row in rows]
+        return tuple(worker for worker in seen if worker.quiet_s <= within_s)
+
+    def forget_worker(self, worker: str) -> None:
+        """Note that a worker went away in order."""
+        with self.writing() as connection:
+            connection.execute(schema.workers.delete().where(schema.workers.c.name == worker))
+
+    def blob_digests(self) -> Collection[str]:
+        """Every blob that a row names."""
+        with self.reading() as connection:
+            return digests(connection)
+
+
+def digests(connection: sa.Connection) -> frozenset[str]:
+    """Every blob that a row of this database names."""
+    columns = (
+        _S.snapshot,
+        _S.bundle,
+        *(schema.evidence.c[name] for name in ("record", "run", "envelope", "report")),
+    )
+    found: set[str] = set()
+    for column in columns:
+        found.update(connection.execute(sa.select(column).distinct().where(column.is_not(None))).scalars())
+    erased = sa.select(_S.bundle).join(schema.learners).where(schema.learners.c.name.is_(None))
+    present = sa.select(_S.bundle).join(schema.learners).where(schema.learners.c.name.is_not(None))
+    gone = set(connection.execute(erased).scalars()) - set(connection.execute(present).scalars())
+    return frozenset(found - gone)
+
+
+def _since(then: datetime, now: datetime) -> int:
+    return max(0, int((now - then).total_seconds()))
+
+
+def _submission(connection: sa.Connection, id: str) -> Submission:
+    row = connection.execute(sa.select(schema.submissions).where(_S.id == id)).first()
+    if row is None:
+        raise NotFound(f"expected the id of a submission, got {id!r}: the store has none of that id")
+    return schema.as_submission(row)
+
+
+def _newest(connection: sa.Connection, submission_id: str) -> Attempt:
+    _submission(connection, submission_id)
+    query = sa.select(schema.attempts).where(_A.submission_id == submission_id)
+    return schema.as_attempt(connection.execute(query.order_by(_A.number.desc()).limit(1)).one())
+
+
+def _present(connection: sa.Connection, submission_id: str) -> None:
+    _submission(connection, submission_id)
+    # Locked, so that two new attempts of one submission get different numbers.
+    lock = sa.select(_S.learner_id).where(_S.id == submission_id).with_for_update()
+    learner_id = connection.execute(lock).scalar_one()
+    name = sa.select(schema.learners.c.name).where(schema.learners.c.id == learner_id)
+    if connection.execute(name).scalar() is None:
+        raise NotFound(f"submission {submission_id}: its learner was erased, and its files with them")
+
+
+def _queue(
+    connection: sa.Connection,
+    id: str,
+    submission_id: str,
+    *,
+    kind: Kind,
+    now: datetime,
+    events_of: str | None = None,
+    grace: timedelta = timedelta(0),
+) -> Attempt:
+    query = sa.select(sa.func.coalesce(sa.func.max(_A.number), 0)).where(_A.submission_id == submission_id)
+    number = connection.execute(query).scalar_one() + 1
+    connection.execute(
+        schema.attempts.insert().values(
+            id=id,
+            submission_id=submission_id,
+            number=number,
+            kind=kind,
+            state=AttemptState.QUEUED,
+            epoch=1,
+            faults=0,
+            lost=0,
+            events=0,
+            events_of=events_of,
+            queued_at=now,
+            not_before=now + grace,
+        )
+    )
+    return leases.read_attempt(connection, id)
+
+
+def _copy_marks(connection: sa.Connection, source: str, target: str) -> None:
+    table = schema.marks
+    names = ["criterion", "marks", "reviewer", "comment", "given_at"]
+    chosen = sa.select(sa.literal(target), *(table.c[name] for name in names))
+    chosen = chosen.where(table.c.attempt_id == source).order_by(table.c.seq)
+    connection.execute(table.insert().from_select(["attempt_id", *names], chosen))
