@@ -16,7 +16,7 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
@@ -80,7 +80,11 @@ class Document:
 
     def invalid(self, loc: Loc, problem: str) -> FileInvalid:
         """The error that names the value at `loc`, a path of keys and 0-based positions."""
-        return _invalid(self.path, [(*self._place(loc), f"{_dotted(loc)}{problem}")])
+        return self.all_invalid([(loc, problem)])
+
+    def all_invalid(self, problems: Sequence[tuple[Loc, str]]) -> FileInvalid:
+        """One error for several values, at least one."""
+        return _invalid(self.path, [(*self._place(loc), f"{_dotted(loc)}{said}") for loc, said in problems])
 
     def _place(self, loc: Loc) -> tuple[int, int]:
         while loc and loc not in self.marks:
@@ -246,7 +250,7 @@ class _Loader(yaml.BaseLoader):
         self.depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             raise _Refused(f"expected plain YAML, got an alias (*{event.anchor})", event)
         if event.anchor is not None:
@@ -332,7 +336,7 @@ def _problem(detail: ErrorDetails) -> tuple[Loc, str]:
     return loc, f"{_dotted(loc)}{detail['msg']}, got {came}"
 
 
-def nearest(word: str, known: Mapping[str, object] | list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """A hint for a mistyped name: `; did you mean "x"?`, or the known ones, or that there are none."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)

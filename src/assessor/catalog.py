@@ -1,0 +1,325 @@
+"""The catalog: every task, rubric and sandbox that authors wrote, and snapshots of what one task needs.
+
+Comes in: a folder with `tasks/`, `rubrics/` and `sandboxes/`. Goes out: `Task`, `Rubric` and `Profile`
+values, and for each submission a snapshot: one bundle that holds all that judging it depends on, so that
+later edits of the files change nothing of it. Files are read when they are asked for, once.
+
+    snapshot/tasks/<id>/...                   all but solutions/ and faulty/
+             rubrics/<rubric>.yaml
+             sandboxes/<sandbox>/sandbox.yaml
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assessor import authored, bundle, profile, rubric, task
+from assessor.bundle import Bundle
+from assessor.errors import AuthorError, FileInvalid, NotFound
+from assessor.manifest import Manifest
+from assessor.profile import Profile, Role
+from assessor.rubric import Rubric
+from assessor.task import Task
+
+#: The largest folder of authored files, and how many files it may hold.
+FOLDER_BYTES = 64 * 1024**2
+FOLDER_FILES = 2000
+
+#: JSON Schemas by kind of file.
+SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "task": task.schema,
+    "rubric": rubric.schema,
+    "sandbox": profile.schema,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """What a snapshot holds, parsed.
+
+    Attributes:
+        task: as it was, without folder, solutions and faulty work.
+        rubric: as it was.
+        profile: as it was, without folder.
+        manifest: the task's, checked against its tests and rubric.
+        digest: of the snapshot.
+    """
+
+    task: Task
+    rubric: Rubric
+    profile: Profile
+    manifest: Manifest
+    digest: str
+
+
+class Catalog:
+    """Everything that authors wrote under one folder.
+
+    Args:
+        root: holds tasks/, rubrics/ and sandboxes/.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._tasks: dict[str, Task] = {}
+        self._rubrics: dict[str, Rubric] = {}
+        self._profiles: dict[str, Profile] = {}
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all tasks, sorted, whether their files are right or not."""
+        return tuple(_children(self.root, "tasks", folders=True))
+
+    def task(self, task_id: str) -> Task:
+        """The task of this id.
+
+        Raises:
+            NotFound: there is none; the text has the nearest id.
+            FileInvalid: its files, its rubric or its sandbox are wrong.
+        """
+        if task_id not in self._tasks:
+            _known("task", task_id, "tasks", self.ids())
+            folder = self.root / "tasks" / task_id
+            self._tasks[task_id] = task.load(
+                read_folder(folder, shown=f"tasks/{task_id}"),
+                task_id=task_id,
+                rubric=self.rubric,
+                profile=self.profile,
+                folder=folder,
+            )
+        return self._tasks[task_id]
+
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks by id.
+
+        Raises:
+            FileInvalid: as for `task`; `problems` has those of every task.
+        """
+        return tuple(self.task(task_id) for task_id in self.ids())
+
+    def rubric(self, rubric_id: str) -> Rubric:
+        """The rubric of this id.
+
+        Raises:
+            NotFound: there is none; the text has the nearest id.
+            FileInvalid: its file is wrong.
+        """
+        if rubric_id not in self._rubrics:
+            names = _children(self.root, "rubrics", folders=False)
+            _known(
+                "rubric",
+                rubric_id,
+                "rubrics",
+                [n.removesuffix(".yaml") for n in names if n.endswith(".yaml")],
+            )
+            data = _bytes(self.root / "rubrics" / f"{rubric_id}.yaml", f"rubrics/{rubric_id}.yaml")
+            self._rubrics[rubric_id] = rubric.load(data, rubric_id=rubric_id)
+        return self._rubrics[rubric_id]
+
+    def profile(self, name: str) -> Profile:
+        """The profile of this name, whose grader is there too.
+
+        Raises:
+            NotFound: there is none; the text has the nearest name.
+            FileInvalid: its file is wrong, or names no grader.
+        """
+        if name not in self._profiles:
+            found = self._load_profile(name)
+            if found.grader is not None:
+                try:
+                    other = self._load_profile(found.grader)
+                except NotFound as error:
+                    raise FileInvalid(f"sandboxes/{name}/sandbox.yaml", f"grader: {error}") from error
+                if other.role is not Role.GRADER:
+                    raise FileInvalid(
+                        f"sandboxes/{name}/sandbox.yaml",
+                        f'grader: expected a sandbox with "role: grader", got "{found.grader}"',
+                    )
+            self._profiles[name] = found
+        return self._profiles[name]
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """All profiles by name.
+
+        Raises:
+            FileInvalid: as for `profile`.
+        """
+        return tuple(self.profile(name) for name in _children(self.root, "sandboxes", folders=True))
+
+    def problems(self) -> tuple[AuthorError, ...]:
+        """What is wrong, one error for each task that cannot be used, locks that do not fit included."""
+        found: list[AuthorError] = []
+        for task_id in self.ids():
+            try:
+                freeze(self, task_id)
+            except AuthorError as error:
+                found.append(error)
+        return tuple(found)
+
+    def _load_profile(self, name: str) -> Profile:
+        _known("sandbox", name, "sandboxes", _children(self.root, "sandboxes", folders=True))
+        folder = self.root / "sandboxes" / name
+        data = _bytes(folder / "sandbox.yaml", f"sandboxes/{name}/sandbox.yaml")
+        return profile.load(data, name=name, folder=folder)
+
+
+def load(root: Path) -> Catalog:
+    """The catalog in this folder.
+
+    Raises:
+        FileInvalid: it is no folder, or one of tasks/, rubrics/ and sandboxes/ is missing or unreadable.
+    """
+    for name in ("tasks", "rubrics", "sandboxes"):
+        _children(root, name, folders=True)
+    return Catalog(root)
+
+
+def freeze(catalog: Catalog, task_id: str) -> Bundle:
+    """The snapshot of a task: all that judging a submission depends on, under one digest.
+
+    Raises:
+        NotFound: there is no such task.
+        FileInvalid: a file is wrong.
+        ManifestStale: the lock of test ids is missing or does not fit; nothing can be judged without it.
+    """
+    found = catalog.task(task_id)
+    judged_by, ran_in = catalog.rubric(found.rubric_id), catalog.profile(found.sandbox)
+    task.check(found, judged_by)
+    return bundle.pack(
+        {
+            **{f"tasks/{found.id}/{path}": data for path, data in found.files.items()},
+            f"rubrics/{judged_by.id}.yaml": judged_by.source,
+            f"sandboxes/{ran_in.name}/sandbox.yaml": ran_in.source,
+        }
+    )
+
+
+def thaw(snapshot: Bundle) -> Frozen:
+    """What a snapshot holds, read by the same rules as the files that it was made from.
+
+    Raises:
+        FileInvalid: it is not a snapshot of one task, or today's rules refuse its files.
+        ManifestStale: its lock does not fit its tests.
+    """
+    ids = {path.split("/")[1] for path in snapshot.files if path.startswith("tasks/") and path.count("/") > 1}
+    if len(ids) != 1:
+        raise FileInvalid(f"snapshot {snapshot.digest}", f"expected one task, got {len(ids)}")
+    task_id = ids.pop()
+
+    def rubric_of(rubric_id: str) -> Rubric:
+        return rubric.load(_frozen(snapshot, f"rubrics/{rubric_id}.yaml"), rubric_id=rubric_id)
+
+    def profile_of(name: str) -> Profile:
+        return profile.load(_frozen(snapshot, f"sandboxes/{name}/sandbox.yaml"), name=name)
+
+    root = f"tasks/{task_id}/"
+    files = {path.removeprefix(root): data for path, data in snapshot.files.items() if path.startswith(root)}
+    found = task.load(files, task_id=task_id, rubric=rubric_of, profile=profile_of)
+    judged_by = rubric_of(found.rubric_id)
+    return Frozen(
+        task=found,
+        rubric=judged_by,
+        profile=profile_of(found.sandbox),
+        manifest=task.check(found, judged_by),
+        digest=snapshot.digest,
+    )
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of `task`, `rubric` or `sandbox` files.
+
+    Raises:
+        NotFound: there is no such kind.
+    """
+    if kind not in SCHEMAS:
+        raise NotFound(f"schema: expected one of {', '.join(SCHEMAS)}, got {kind!r}")
+    return SCHEMAS[kind]()
+
+
+def read_folder(folder: Path, *, shown: str) -> dict[str, bytes]:
+    """The files of an authored folder by relative POSIX path, sorted; names with a leading dot, `__pycache__`
+    and everything in such folders are left out.
+
+    Args:
+        folder: where it lies.
+        shown: how the author knows it, for errors (`tasks/median`).
+
+    Raises:
+        FileInvalid: it is missing, empty, unreadable, too large, or holds a link or a special file.
+    """
+    found: dict[str, bytes] = {}
+    _walk(folder, shown, "", found)
+    if not found:
+        raise FileInvalid(shown, "expected files, got an empty folder")
+    return dict(sorted(found.items()))
+
+
+def _walk(folder: Path, shown: str, prefix: str, found: dict[str, bytes]) -> None:
+    try:
+        children = sorted(folder.iterdir())
+    except NotADirectoryError as error:
+        raise FileInvalid(shown, "expected a folder, got a file") from error
+    except FileNotFoundError as error:
+        raise FileInvalid(shown, "expected a folder, got nothing") from error
+    except OSError as error:
+        raise FileInvalid(shown, f"expected a readable folder, got: {error.strerror}") from error
+    for child in children:
+        if child.name.startswith(".") or child.name == "__pycache__":
+            continue
+        name = f"{shown}/{child.name}"
+        try:
+            mode = child.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                _walk(child, name, f"{prefix}{child.name}/", found)
+                continue
+            if not stat.S_ISREG(mode):
+                kind = "a symbolic link" if stat.S_ISLNK(mode) else "a special file"
+                raise FileInvalid(name, f"expected a regular file, got {kind}")
+            child.name.encode()
+            held = sum(map(len, found.values()))
+            if len(found) >= FOLDER_FILES or held + child.lstat().st_size > FOLDER_BYTES:
+                raise FileInvalid(
+                    name, f"expected at most {FOLDER_FILES} files of {FOLDER_BYTES} bytes, got more"
+                )
+            found[f"{prefix}{child.name}"] = child.read_bytes()
+        except UnicodeEncodeError as error:
+            raise FileInvalid(ascii(name)[1:-1], "expected a file name in UTF-8") from error
+        except OSError as error:
+            raise FileInvalid(name, f"expected a readable file, got: {error.strerror}") from error
+
+
+def _known(what: str, name: str, folder: str, names: list[str] | tuple[str, ...]) -> None:
+    if name not in names:
+        raise NotFound(f'expected a {what} in {folder}/, got "{name}"{authored.nearest(name, names)}')
+
+
+def _children(root: Path, name: str, *, folders: bool) -> list[str]:
+    """The names of the folders, or of the files, in one of the catalog's folders, sorted."""
+    try:
+        return sorted(
+            child.name
+            for child in (root / name).iterdir()
+            if not child.name.startswith((".", "__")) and child.is_dir() is folders
+        )
+    except OSError as error:
+        raise FileInvalid(
+            str(root / name), f"expected a readable folder of {name}, got: {error.strerror}"
+        ) from error
+
+
+def _bytes(path: Path, shown: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileInvalid(shown, "expected a file, got nothing") from error
+    except OSError as error:
+        raise FileInvalid(shown, f"expected a readable file, got: {error.strerror}") from error
+
+
+def _frozen(snapshot: Bundle, path: str) -> bytes:
+    if path not in snapshot.files:
+        raise NotFound(f"snapshot {snapshot.digest}: expected {path}, got nothing")
+    return snapshot.files[path]
