@@ -63,6 +63,18 @@ class Learners(Database):
             raise NotFound(f"submission {submission_id}: its learner was erased")
         return Learner(id=row.id, name=row.name, salt=row.salt)
 
+    def salt(self, learner_id: str) -> bytes:
+        """The salt of the learner of this id.
+
+        Raises:
+            NotFound: no such learner, or erased.
+        """
+        with self.reading() as connection:
+            found: bytes | None = connection.execute(sa.select(_L.salt).where(_L.id == learner_id)).scalar()
+        if found is None:
+            raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none, or erased")
+        return found
+
     def export_learner(self, name: str) -> dict[str, Any]:
         """All rows about a learner as plain JSON data: times in ISO 8601, scores as `n/d`, salt in hex.
 
@@ -95,9 +107,7 @@ class Learners(Database):
         with self.writing() as connection:
             learner = _find(connection, name)
             theirs = sa.select(_A.id).join(schema.submissions).where(_S.learner_id == learner.id)
-            reports = connection.execute(
-                sa.select(schema.evidence.c.report).where(schema.evidence.c.attempt_id.in_(theirs))
-            ).scalars()
+            reports = connection.execute(sa.select(_A.report).where(_A.id.in_(theirs))).scalars()
             bundles = connection.execute(sa.select(_S.bundle).where(_S.learner_id == learner.id)).scalars()
             personal = {digest for digest in (*reports, *bundles) if digest is not None}
             connection.execute(
@@ -117,21 +127,17 @@ class Learners(Database):
             connection.execute(
                 schema.marks.update().where(schema.marks.c.attempt_id.in_(theirs)).values(comment="")
             )
-            connection.execute(
-                schema.evidence.update().where(schema.evidence.c.attempt_id.in_(theirs)).values(report=None)
-            )
+            connection.execute(schema.attempts.update().where(_A.id.in_(theirs)).values(report=None))
             connection.execute(
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None)
             )
-            known = set(connection.execute(sa.select(schema.doomed.c.digest)).scalars())
             gone = sorted(digest for digest in personal if not _needed(connection, digest))
-            if new := [{"digest": digest} for digest in gone if digest not in known]:
-                connection.execute(schema.doomed.insert(), new)
+            schema.doom(connection, gone)
         self.scrub()
         return tuple(gone)
 
     def doomed(self) -> tuple[str, ...]:
-        """The blobs of erased learners that are still to be removed, sorted."""
+        """The private blobs that nothing names any more and that are still to be removed, sorted."""
         with self.reading() as connection:
             return tuple(
                 connection.execute(
@@ -153,7 +159,8 @@ class Learners(Database):
         for digest in self.doomed():
             with self.writing() as connection:
                 # Deleted first: the row is locked, or gone because the bytes were submitted anew.
-                if connection.execute(table.delete().where(table.c.digest == digest)).rowcount == 1:
+                taken = connection.execute(table.delete().where(table.c.digest == digest)).rowcount == 1
+                if taken and not _needed(connection, digest):
                     remove(digest)
                     removed += 1
         return removed
@@ -177,9 +184,9 @@ def _needed(connection: sa.Connection, digest: str) -> bool:
                 table.record == digest,
                 table.run == digest,
                 table.envelope == digest,
-                table.report == digest,
             )
         ),
+        sa.select(_A.id).where(_A.report == digest),
     )
     return any(connection.execute(question).first() is not None for question in questions)
 

@@ -69,6 +69,25 @@ class Leases(Database):
         with self.writing() as connection:
             _own(connection, claim, leased_at=now, lease_until=now + timedelta(seconds=lease_s))
 
+    def restart(self, claim: Claim, *, lease_s: float, now: datetime) -> Claim:
+        """A new epoch of the attempt for the same worker, without events: it is run once more.
+
+        Raises:
+            LeaseLost: the attempt went on without this worker.
+        """
+        with self.writing() as connection:
+            _own(
+                connection,
+                claim,
+                epoch=_A.epoch + 1,
+                leased_at=now,
+                lease_until=now + timedelta(seconds=lease_s),
+                started_at=now,
+                events=0,
+            )
+            attempt = read_attempt(connection, claim.attempt.id)
+            return Claim(attempt=attempt, epoch=attempt.epoch, worker=claim.worker)
+
     def add_event(self, claim: Claim, event_json: bytes) -> None:
         """Keep one more event of this epoch, after those that it has.
 
@@ -113,12 +132,14 @@ class Leases(Database):
             "verdict": conclusion.verdict,
             "score": conclusion.score,
             "level": conclusion.level,
+            "report": conclusion.report,
             "finished_at": now,
             "problem": None,
             **_NO_LEASE,
         }
         attempt_id = of.attempt.id if isinstance(of, Claim) else of.id
         with self.writing() as connection:
+            before = connection.execute(sa.select(_A.report).where(_A.id == attempt_id)).scalar()
             if isinstance(of, Claim):
                 _own(connection, of, **values)
             else:
@@ -128,6 +149,8 @@ class Leases(Database):
                 )
                 if not _change(connection, sa.and_(_A.id == of.id, _A.epoch == of.epoch, waits), **values):
                     raise _lost(connection, of.id, f"epoch {of.epoch} to be concluded")
+            if before is not None and before != conclusion.report:
+                schema.doom(connection, [before])
             row = conclusion.evidence
             if row is None:
                 return
@@ -139,7 +162,6 @@ class Leases(Database):
                     record=row.record,
                     run=row.run,
                     envelope=row.envelope,
-                    report=row.report,
                     key_id=row.key_id,
                 )
             )

@@ -13,6 +13,7 @@ Rows are ordered by sequence numbers that the database gives, never by times: a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -147,6 +148,7 @@ attempts = sa.Table(
     sa.Column("verdict", sa.String, nullable=True),
     sa.Column("score", Exact, nullable=True),
     sa.Column("level", sa.String, nullable=True),
+    sa.Column("report", sa.String, nullable=True),
     sa.Column("problem", sa.String, nullable=True),
     sa.UniqueConstraint("submission_id", "number"),
     sa.Index(None, "state", "seq"),
@@ -184,8 +186,6 @@ evidence = sa.Table(
     sa.Column("record", sa.String, nullable=False),
     sa.Column("run", sa.String, nullable=False),
     sa.Column("envelope", sa.String, nullable=False),
-    # Null once the learner is erased.
-    sa.Column("report", sa.String, nullable=True),
     sa.Column("key_id", sa.String, nullable=False),
 )
 
@@ -214,7 +214,8 @@ workers = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
 )
 
-#: Blobs of erased learners that are still to be removed; written in the transaction that erases.
+#: Private blobs that nothing names any more and that are still to be removed; written in the transaction
+#: that took the last name away.
 doomed = sa.Table("doomed", metadata, sa.Column("digest", sa.String, primary_key=True))
 
 
@@ -271,6 +272,7 @@ class Attempt:
         started_at: when a worker took it last, or None.
         finished_at: when it was concluded, or None.
         verdict, score, level: what came of it; None before. `score` is 0 to 1.
+        report: digest of the private attempt report; None before, and once the learner is erased.
         problem: the last fault, as told to the operator, or None.
     """
 
@@ -293,6 +295,7 @@ class Attempt:
     verdict: str | None
     score: Fraction | None
     level: str | None
+    report: str | None
     problem: str | None
 
 
@@ -307,11 +310,9 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRow:
-    """The blobs of an attempt's evidence, by digest.
+    """The blobs of an attempt's evidence, by digest; public, kept for ever.
 
     Attributes:
-        record, run, envelope: public; kept for ever.
-        report: the private attempt report; None once the learner is erased.
         key_id: the key that signed.
     """
 
@@ -319,7 +320,6 @@ class EvidenceRow:
     record: str
     run: str
     envelope: str
-    report: str | None
     key_id: str
 
 
@@ -332,6 +332,7 @@ class Conclusion:
         verdict: the verdict's word.
         score: 0 to 1.
         level: id of the level reached, or None.
+        report: digest of the private attempt report, or None.
 
     Raises:
         ValueError: the state does not go with the rest.
@@ -342,6 +343,7 @@ class Conclusion:
     score: Fraction | None
     level: str | None
     evidence: EvidenceRow | None
+    report: str | None = None
 
     def __post_init__(self) -> None:
         if self.state is AttemptState.JUDGED:
@@ -352,17 +354,6 @@ class Conclusion:
                 raise ValueError(f"nothing is signed while a review is open, got {self}")
         else:
             raise ValueError(f"expected a conclusion that is judged or awaiting review, got {self.state}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MarkRow:
-    """A reviewer's mark for one criterion; of several for one criterion the last counts."""
-
-    criterion: str
-    marks: int
-    reviewer: str
-    comment: str
-    given_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -380,6 +371,13 @@ class WorkerRow:
     doing: str
     seen_at: datetime
     quiet_s: int
+
+
+def doom(connection: sa.Connection, digests: Iterable[str]) -> None:
+    """Note that these blobs are to be removed, unless something names them by then."""
+    known = set(connection.execute(sa.select(doomed.c.digest)).scalars())
+    if new := [{"digest": digest} for digest in sorted({*digests} - known)]:
+        connection.execute(doomed.insert(), new)
 
 
 def as_submission(row: sa.Row[Any]) -> Submission:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import leases, schema
+from assessor import leases, schema, scoring
 from assessor.errors import NotFound, TryRefused
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
@@ -30,7 +30,6 @@ from assessor.schema import (
     EvidenceRow,
     Kind,
     Learner,
-    MarkRow,
     Submission,
     WorkerRow,
 )
@@ -46,7 +45,6 @@ __all__ = [
     "EvidenceRow",
     "Kind",
     "Learner",
-    "MarkRow",
     "Store",
     "Submission",
     "WorkerRow",
@@ -222,23 +220,14 @@ class Store(Leases, Learners):
                 )
             )
 
-    def marks(self, attempt_id: str) -> tuple[MarkRow, ...]:
-        """The marks of an attempt, in the order they were given."""
+    def marks(self, attempt_id: str) -> tuple[scoring.Mark, ...]:
+        """The marks of an attempt in the order they were given; the last one for a criterion counts."""
         table = schema.marks
+        names = ("criterion", "marks", "reviewer", "comment")
+        query = sa.select(*(table.c[name] for name in names)).where(table.c.attempt_id == attempt_id)
         with self.reading() as connection:
-            rows = connection.execute(
-                sa.select(table).where(table.c.attempt_id == attempt_id).order_by(table.c.seq)
-            )
-            return tuple(
-                MarkRow(
-                    criterion=row.criterion,
-                    marks=row.marks,
-                    reviewer=row.reviewer,
-                    comment=row.comment,
-                    given_at=row.given_at,
-                )
-                for row in rows
-            )
+            rows = connection.execute(query.order_by(table.c.seq))
+            return tuple(scoring.Mark(**row._mapping) for row in rows)
 
     def submission(self, id: str) -> Submission:
         """The submission of this id.
@@ -408,7 +397,8 @@ def digests(connection: sa.Connection) -> frozenset[str]:
     columns = (
         _S.snapshot,
         _S.bundle,
-        *(schema.evidence.c[name] for name in ("record", "run", "envelope", "report")),
+        _A.report,
+        *(schema.evidence.c[name] for name in ("record", "run", "envelope")),
     )
     found: set[str] = set()
     for column in columns:

@@ -27,7 +27,7 @@ def upgrade(connection: sa.Connection) -> None:
     def steps(revision: Any, _context: object) -> Any:
         return script._upgrade_revs("head", revision)
 
-    with EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment:  # type: ignore[arg-type]
+    with EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment:
         environment.configure(connection=connection, target_metadata=schema.metadata, transactional_ddl=True)
         environment.run_migrations()
 

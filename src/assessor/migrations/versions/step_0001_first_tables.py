@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(), nullable=True),
         sa.Column("score", sa.String(), nullable=True),
         sa.Column("level", sa.String(), nullable=True),
+        sa.Column("report", sa.String(), nullable=True),
         sa.Column("problem", sa.String(), nullable=True),
         sa.CheckConstraint(
             "(state = 'running') = "
@@ -119,7 +120,6 @@ def upgrade() -> None:
         sa.Column("record", sa.String(), nullable=False),
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("envelope", sa.String(), nullable=False),
-        sa.Column("report", sa.String(), nullable=True),
         sa.Column("key_id", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name=op.f("fk_evidence_attempt_id")),
         sa.PrimaryKeyConstraint("attempt_id", name=op.f("pk_evidence")),
