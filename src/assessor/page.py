@@ -1,0 +1,207 @@
+"""The evidence page: a record for a person, in one HTML file that needs nothing else.
+
+Comes in: the bytes of record.json and run.json, and the frozen task for its titles. Goes out: HTML without
+script, links to nothing but what authors linked, and with a policy that forbids the browser all else. It
+says what was asked, what was shown, how it was judged, and how to check it; never which test was which.
+
+What a learner wrote (file names) and any other text is escaped twice over: as HTML by the template engine,
+and as text by `report.shown`, so that nothing on the page can hide, move or reorder anything else on it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from functools import cache
+
+import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from assessor import digest, evidence, report
+from assessor.catalog import Frozen
+from assessor.evidence import ByReview, RecordCriterion, RecordTest
+from assessor.rubric import Competency, Criterion, Level
+from assessor.sandbox.protocol import Reason
+
+#: What a failed test's reason means, for somebody who has never seen a test.
+_REASONS = {
+    Reason.ASSERTION: "gave a wrong result",
+    Reason.ERROR: "stopped with an error",
+    Reason.TIMEOUT: "ran out of time",
+    Reason.MEMORY: "ran out of memory",
+    Reason.PROCESSES: "started too many processes",
+    Reason.OUTPUT: "printed or returned too much",
+    Reason.DISK: "wrote too much to disk",
+    Reason.CRASH: "crashed",
+    Reason.PROTOCOL: "broke the rules of the test bridge",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One criterion as the page shows it.
+
+    Attributes:
+        title, description: of the rubric.
+        competency: the skill that it shows, or None.
+        weight: its share of the whole, percent.
+        percent: what was reached, as text.
+        width: the same as a number 0 to 100 for the bar.
+        level: title of the level reached, or None.
+        how: what gave the points, as a sentence.
+        gate: the percent without which nothing passes, or None.
+        gate_held: whether it was reached.
+    """
+
+    title: str
+    description: str
+    competency: Competency | None
+    weight: int
+    percent: str
+    width: int
+    level: str | None
+    how: str
+    gate: int | None
+    gate_held: bool
+
+
+def evidence_page(
+    record: bytes, run: bytes, *, frozen: Frozen, key_id: str, files: Sequence[str] = ()
+) -> str:
+    """The page as HTML text.
+
+    Args:
+        record: bytes of record.json.
+        run: bytes of run.json.
+        frozen: the task, rubric and profile that the record names.
+        key_id: name of the key that signed.
+        files: names of the submitted files, where they are to be listed.
+
+    Raises:
+        VerificationFailed: the record or the run is none.
+        ValueError: `frozen` is not what the record names.
+    """
+    parsed, note = evidence.parse(record), evidence.parse_run(run)
+    if frozen.digest != parsed.task.snapshot:
+        raise ValueError(f"page: expected the frozen task {parsed.task.snapshot}, got {frozen.digest}")
+    rubric, task = frozen.rubric, frozen.task
+    style = _source("evidence.css")
+    return (
+        _environment()
+        .get_template("evidence.html")
+        .render(
+            record=parsed,
+            run=note,
+            record_id=digest.sha256(record),
+            run_id=digest.sha256(run),
+            key_id=key_id,
+            task=task,
+            rubric=rubric,
+            profile=frozen.profile,
+            files=sorted(files),
+            style=Markup(style),  # noqa: S704  our own file, never input
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            brief=_brief(task.brief),
+            rows=[
+                _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])
+                for criterion, one in zip(rubric.criteria, parsed.criteria, strict=True)
+            ],
+            competencies=_competencies(task.competencies, rubric.criteria),
+            passed=parsed.decision.verdict == "passed",
+            total=report.percent(parsed.decision.total),
+            level=_title(rubric.levels, parsed.decision.level),
+            missed=[one.title for one in rubric.criteria if one.id in parsed.decision.gates_missed],
+            reviewed=any(isinstance(one.given_by, ByReview) for one in parsed.criteria),
+            hidden=sum(not test.visible for test in frozen.manifest.tests),
+            sealed=parsed.sandbox.isolation != "none",
+            received=_moment(note.received_at),
+            judged=_moment(note.finished_at),
+        )
+    )
+
+
+def _row(criterion: Criterion, one: RecordCriterion, tests: Sequence[RecordTest]) -> Row:
+    return Row(
+        title=criterion.title,
+        description=criterion.description,
+        competency=criterion.competency,
+        weight=one.weight,
+        percent=report.percent(one.fraction),
+        width=int(one.fraction * 100),
+        level=_title(criterion.levels, one.level),
+        how=_how(one, tests),
+        gate=one.gate,
+        gate_held=one.gate is None or one.fraction * 100 >= one.gate,
+    )
+
+
+def _how(one: RecordCriterion, tests: Sequence[RecordTest]) -> str:
+    given = one.given_by
+    if isinstance(given, ByReview):
+        return f"A reviewer gave {given.marks} of {given.of} marks."
+    said = f"{given.passed} of {given.of} tests passed"
+    if given.passed < given.of:
+        # Counted by reason, not told by test: which test failed how would say too much of hidden ones.
+        reasons = Counter(test.reason for test in tests if test.reason is not None)
+        said += "; of the others " + ", ".join(
+            f"{reasons[reason]} {words}" for reason, words in _REASONS.items() if reasons[reason]
+        )
+    return f"{said}."
+
+
+def _title(levels: Sequence[Level], level_id: str | None) -> str | None:
+    return next((level.title for level in levels if level.id == level_id), level_id)
+
+
+def _competencies(own: Sequence[Competency], criteria: Sequence[Criterion]) -> list[Competency]:
+    """The task's and its criteria's, each once."""
+    found = [*own, *(one.competency for one in criteria if one.competency is not None)]
+    return list({(one.framework, one.code): one for one in found}.values())
+
+
+def _moment(text: str) -> str:
+    at = datetime.fromisoformat(text)
+    return f"{at.day} {at:%B %Y}, {at:%H:%M} UTC"
+
+
+def _brief(source: str) -> Markup:
+    """The brief as HTML: no raw HTML, no images (they would be fetched), headings below the page's own."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = markdown.parse(report.shown(source.replace("\r\n", "\n")))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704  made with html off
+
+
+def _finalize(value: object) -> object:
+    """Every value that meets the page goes through here, before it is escaped."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, Fraction):
+        return report.percent(value)
+    return report.shown(str(value))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("assessor"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _source(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
