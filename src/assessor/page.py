@@ -43,6 +43,10 @@ _REASONS = {
 }
 
 
+#: Ways of isolation that keep the work from the tests and from the machine.
+_SEALED = ("container",)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One criterion as the page shows it.
@@ -114,12 +118,13 @@ def evidence_page(
             ],
             competencies=_competencies(task.competencies, rubric.criteria),
             passed=parsed.decision.verdict == "passed",
-            total=report.percent(parsed.decision.total),
+            total=_percent(parsed.decision.total),
             level=_title(rubric.levels, parsed.decision.level),
             missed=[one.title for one in rubric.criteria if one.id in parsed.decision.gates_missed],
             reviewed=any(isinstance(one.given_by, ByReview) for one in parsed.criteria),
             hidden=sum(not test.visible for test in frozen.manifest.tests),
-            sealed=parsed.sandbox.isolation != "none",
+            # Known to be sealed, or not: a way of isolation that this page has never heard of is not praised.
+            sealed=parsed.sandbox.isolation in _SEALED,
             received=_moment(note.received_at),
             judged=_moment(note.finished_at),
         )
@@ -132,7 +137,7 @@ def _row(criterion: Criterion, one: RecordCriterion, tests: Sequence[RecordTest]
         description=criterion.description,
         competency=criterion.competency,
         weight=one.weight,
-        percent=report.percent(one.fraction),
+        percent=_percent(one.fraction),
         width=int(one.fraction * 100),
         level=_title(criterion.levels, one.level),
         how=_how(one, tests),
@@ -149,7 +154,7 @@ def _how(one: RecordCriterion, tests: Sequence[RecordTest]) -> str:
     if given.passed < given.of:
         # Counted by reason, not told by test: which test failed how would say too much of hidden ones.
         reasons = Counter(test.reason for test in tests if test.reason is not None)
-        said += "; of the others " + ", ".join(
+        said += "; " + ", ".join(
             f"{reasons[reason]} {words}" for reason, words in _REASONS.items() if reasons[reason]
         )
     return f"{said}."
@@ -163,6 +168,10 @@ def _competencies(own: Sequence[Competency], criteria: Sequence[Criterion]) -> l
     """The task's and its criteria's, each once."""
     found = [*own, *(one.competency for one in criteria if one.competency is not None)]
     return list({(one.framework, one.code): one for one in found}.values())
+
+
+def _percent(fraction: Fraction) -> str:
+    return report.percent(fraction).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _moment(text: str) -> str:
@@ -185,7 +194,7 @@ def _finalize(value: object) -> object:
     if isinstance(value, Markup):
         return value
     if isinstance(value, Fraction):
-        return report.percent(value)
+        return _percent(value)
     return report.shown(str(value))
 
 
