@@ -1,0 +1,140 @@
+"""The safety net: what waits is rung for, what nobody works on any more is removed.
+
+Comes in: the store, the bell, the sandbox. Goes out: jobs for every attempt that waits and that no job
+carries (its worker died, the queue server lost it, its waiting time after a fault is over), and the names
+of removed containers. Any number of these may run at once, on any number of machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from assessor.errors import AssessorError
+from assessor.jobs import Ring
+from assessor.sandbox.protocol import Sandbox
+from assessor.store import Store
+
+log = structlog.get_logger(__name__)
+
+#: How many waiting attempts one sweep looks at, the oldest first.
+SWEEP_LIMIT = 1000
+
+
+class Bell(Protocol):
+    """The part of `jobs.Ring` that a sweep uses."""
+
+    def ring(self, attempt_id: str, epoch: int) -> None:
+        """Queue a job for this epoch, unless one is queued."""
+        ...
+
+    def pending(self) -> set[tuple[str, int]]:
+        """The attempts and epochs that a job waits for."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep found.
+
+    Attributes:
+        expired: attempts whose worker was silent for too long, each with its new epoch.
+        rung: attempts and epochs that no job carried.
+    """
+
+    expired: tuple[tuple[str, int], ...]
+    rung: tuple[tuple[str, int], ...]
+
+
+def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swept:
+    """Take attempts from silent workers, and ring for all that wait and that no job carries.
+
+    A job that a worker has just taken from the queue may be rung for once more: the second one finds its
+    attempt taken.
+
+    Raises:
+        StoreFault: the database cannot be used.
+        QueueFault: the queue server cannot be reached; expired attempts wait for the next sweep.
+    """
+    expired = tuple(store.expire(now=now, max_lost=max_lost))
+    for attempt_id, epoch in expired:
+        log.warning("worker went silent; attempt is queued again", attempt=attempt_id, epoch=epoch)
+    due = store.due(now=now, limit=SWEEP_LIMIT)
+    if not due:
+        return Swept(expired=expired, rung=())
+    # Asked after the rows: a job queued in between is seen, and not rung for twice.
+    pending = bell.pending()
+    rung = tuple(call for call in due if call not in pending)
+    for attempt_id, epoch in rung:
+        bell.ring(attempt_id, epoch)
+    return Swept(expired=expired, rung=rung)
+
+
+def clean(store: Store, sandbox: Sandbox) -> list[str]:
+    """Remove what runs left behind whose epoch nobody works on; names of the removed.
+
+    Raises:
+        StoreFault, EngineMissing, SandboxFault: the next one tries again.
+    """
+    removed = sandbox.sweep(alive=store.alive)
+    for name in removed:
+        log.warning("left-over removed", container=name)
+    return removed
+
+
+def loop(
+    *,
+    store: Store,
+    url: Callable[[], str],
+    sandbox: Sandbox | None,
+    clock: Callable[[], datetime],
+    every_s: float,
+    stop: threading.Event,
+    parent: int | None = None,
+) -> None:
+    """Sweep, and clean, every `every_s` seconds until told to stop; what fails is logged and tried again.
+
+    Cleaning has a thread of its own: an engine that hangs must not keep an attempt waiting.
+
+    Args:
+        store: the truth.
+        url: gives the queue server's URL, starting the embedded one where need be; asked before each sweep.
+        sandbox: what is cleaned, or None where this machine has none.
+        clock: the time, aware, UTC.
+        every_s: seconds between two sweeps.
+        stop: ends the loop, within a sweep's time.
+        parent: process whose end ends the loop, or None.
+    """
+    if sandbox is not None:
+        box = sandbox
+        threading.Thread(
+            target=_every, args=(every_s, stop, lambda: clean(store, box)), name="clean", daemon=True
+        ).start()
+
+    def once() -> None:
+        if parent is not None and os.getppid() != parent:
+            log.warning("supervisor is gone; the sweep ends", supervisor=parent)
+            stop.set()
+            return
+        with contextlib.closing(Ring(url())) as bell:
+            sweep(store, bell, now=clock())
+
+    _every(every_s, stop, once)
+
+
+def _every(seconds: float, stop: threading.Event, action: Callable[[], object]) -> None:
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            action()
+        except AssessorError as error:
+            log.warning("sweep failed; tried again", error=str(error))
+        stop.wait(max(0.0, seconds - (time.monotonic() - began)))
