@@ -1,0 +1,115 @@
+"""What either container may do, read off the configuration that the engine is given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assessor.errors import ImageFault
+from assessor.limits import Limits
+from assessor.sandbox import containers
+from assessor.sandbox.containers import Filter, Place, Role
+
+SANDBOXES = Path(__file__).parents[2] / "sandboxes"
+LIMITS = Limits(memory_bytes=100 * 1024**2, pids=17, cpu_percent=50, disk_bytes=1024**2, files=99)
+
+
+def place(cpu: int | None = None) -> Place:
+    return Place(labels={"a": "b"}, volume="v", limits=LIMITS, hash_seed=7, runtime="runc", cpu=cpu)
+
+
+def config(role: Role, cpu: int | None = None) -> dict:
+    return containers.config(role, place(cpu), image="sha256:0", calls=Filter(text="{}", digest="d"))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_neither_side_has_network_capabilities_or_a_writable_root(role: Role) -> None:
+    host = config(role)["HostConfig"]
+    assert host["NetworkMode"] == "none"
+    assert host["IpcMode"] == "none"
+    assert host["CapDrop"] == ["ALL"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["SecurityOpt"] == ["no-new-privileges:true", "seccomp={}"]
+    assert "CapAdd" not in host
+    assert "Privileged" not in host
+    assert "Binds" not in host
+
+
+def test_sides_have_users_of_their_own() -> None:
+    users = {config(role)["User"] for role in Role}
+    assert users == {"10001:10001", "10002:10002"}
+
+
+def test_learner_side_gets_the_limits_of_the_order_and_no_swap() -> None:
+    host = config(Role.LEARNER)["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == LIMITS.memory_bytes
+    assert host["PidsLimit"] == LIMITS.pids
+    assert host["NanoCpus"] == 500_000_000
+    assert host["OomScoreAdj"] == 1000
+    assert f"size={LIMITS.disk_bytes},nr_inodes=99," in host["Tmpfs"]["/tmp"]
+
+
+def test_graders_limits_do_not_follow_the_order() -> None:
+    host = config(Role.GRADER)["HostConfig"]
+    assert host["Memory"] == containers.GRADER_MEMORY_BYTES
+    assert host["PidsLimit"] == containers.GRADER_PIDS
+    assert host["OomScoreAdj"] < 1000
+
+
+def test_volume_is_read_only_on_the_learner_side_alone() -> None:
+    mounts = {role: config(role)["HostConfig"]["Mounts"] for role in Role}
+    assert [mount["ReadOnly"] for mount in mounts[Role.LEARNER]] == [True]
+    assert [mount["ReadOnly"] for mount in mounts[Role.GRADER]] == [False]
+    assert all(mount["Type"] == "volume" for both in mounts.values() for mount in both)
+
+
+def test_a_processor_that_is_named_is_the_only_one() -> None:
+    assert config(Role.LEARNER, cpu=1)["HostConfig"]["CpusetCpus"] == "1"
+    assert "CpusetCpus" not in config(Role.LEARNER)["HostConfig"]
+
+
+@pytest.mark.parametrize("service", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    "io_uring_setup keyctl bpf ptrace unshare setns mount userfaultfd process_vm_writev open_by_handle_at "
+    "perf_event_open init_module shmget mq_open add_key personality chroot pivot_root".split(),
+)
+def test_filter_lets_no_dangerous_call_through(name: str, service: bool) -> None:
+    profile = json.loads(containers.read_filter(SANDBOXES, service=service).text)
+    allowed = {n for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for n in rule["names"]}
+    assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert name not in allowed
+
+
+def families(profile: dict) -> set[int]:
+    return {
+        rule["args"][0]["value"] if rule["args"] else -1
+        for rule in profile["syscalls"]
+        if "socket" in rule["names"] and rule["action"] == "SCMP_ACT_ALLOW"
+    }
+
+
+def test_filter_allows_unix_sockets_only_and_loopback_streams_to_services_alone() -> None:
+    closed = json.loads(containers.read_filter(SANDBOXES, service=False).text)
+    opened = json.loads(containers.read_filter(SANDBOXES, service=True).text)
+    assert families(closed) == {1}
+    assert families(opened) == {1, 2, 10}
+    streams = [r for r in opened["syscalls"] if r["names"] == ["socket"]]
+    assert all(rule["args"][1]["valueTwo"] == 1 for rule in streams), "SOCK_STREAM alone"
+
+
+def test_filter_digests_tell_the_two_apart() -> None:
+    assert len({containers.read_filter(SANDBOXES, service=flag).digest for flag in (False, True)}) == 2
+
+
+def test_filter_that_allows_by_default_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "seccomp.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}')
+    with pytest.raises(ImageFault, match="expected the default action SCMP_ACT_ERRNO, got 'SCMP_ACT_ALLOW'"):
+        containers.read_filter(tmp_path, service=False)
+
+
+def test_filter_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageFault, match=r"expected seccomp\.json"):
+        containers.read_filter(tmp_path, service=True)
