@@ -18,13 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
-from typing import Any
 
 import pydantic
 import structlog
 
 from assessor import bundle, catalog, evidence, intake, page, proof, publish, report, results, scoring
-from assessor.errors import AssessorError, LeaseLost, StoreFault
+from assessor.blobs import Blobs
+from assessor.errors import AssessorError, LeaseLost, NotFound, QueueFault, SettingInvalid, StoreFault
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Store, Submission
 
@@ -38,7 +38,7 @@ class Parts:
     Attributes:
         store: the truth about submissions and attempts.
         blobs: content by digest.
-        sandbox: where attempts run.
+        sandbox: where attempts run, or None for a process that runs none.
         signer: the engine's key.
         publisher: where evidence folders go.
         clock: the time, aware, UTC.
@@ -51,8 +51,8 @@ class Parts:
     """
 
     store: Store
-    blobs: Any
-    sandbox: protocol.Sandbox
+    blobs: Blobs
+    sandbox: protocol.Sandbox | None
     signer: proof.Signer
     publisher: publish.Publisher
     clock: Callable[[], datetime]
@@ -69,13 +69,14 @@ class Run:
     """A finished run, as it is kept beside its events so that it can be concluded at any later time."""
 
     outcome: protocol.Outcome
+    phases_ms: Mapping[str, int]
     started_at: datetime
     finished_at: datetime
     host: str
     versions: Mapping[str, str]
 
 
-_RUN = pydantic.TypeAdapter(Run)
+RUN = pydantic.TypeAdapter(Run)
 
 
 def submit(
@@ -124,10 +125,7 @@ def submit(
         now=parts.clock(),
     )
     log.info("submitted", attempt=attempt.id, task=task.id, bundle=submission.bundle)
-    try:
-        ring(attempt.id, attempt.epoch)
-    except AssessorError as error:
-        log.warning("queue is away; the sweep will ring", attempt=attempt.id, error=str(error))
+    _ring(attempt, ring)
     return submission, attempt, received
 
 
@@ -142,10 +140,13 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
     )
     if claim is None:
         return None
+    lease = Lease(claim, parts)
     with structlog.contextvars.bound_contextvars(attempt=attempt_id):
         try:
-            with _kept(claim, parts) as lease:
-                run(lease, parts)
+            with _kept(lease):
+                # A run that was kept before its worker went, or that a rescore scores again, is not repeated.
+                if parts.store.run(attempt_id) is None:
+                    run(lease, parts)
                 return conclude(attempt_id, parts, claim=lease.claim)
         except LeaseLost as error:
             log.warning("lease lost", epoch=epoch, error=str(error))
@@ -166,6 +167,8 @@ def run(lease: Lease, parts: Parts) -> None:
         LeaseLost: another worker has the attempt now.
         SandboxFault, OperatorError: ours; the attempt is to be tried again.
     """
+    if parts.sandbox is None:
+        raise SettingInvalid("expected a sandbox to run the attempt in, this process was wired without one")
     submission = parts.store.submission(lease.claim.attempt.submission_id)
     with _stage("prepare"):
         frozen = catalog.thaw(
@@ -184,17 +187,16 @@ def run(lease: Lease, parts: Parts) -> None:
         lease.claim = parts.store.restart(lease.claim, lease_s=parts.lease_s, now=parts.clock())
     finished = Run(
         outcome=outcome,
+        phases_ms=outcome.phases_ms,
         started_at=started_at,
         finished_at=parts.clock(),
         host=parts.host,
         versions=parts.versions,
     )
-    parts.store.finish_run(lease.claim, _RUN.dump_json(finished), now=parts.clock())
+    parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
 
 
-def order(
-    attempt_id: str, epoch: int, frozen: catalog.Frozen, files: Mapping[str, bytes]
-) -> protocol.Order:
+def order(attempt_id: str, epoch: int, frozen: catalog.Frozen, files: Mapping[str, bytes]) -> protocol.Order:
     """What a sandbox is asked for to judge these files against this frozen task."""
     task = frozen.task
     service = task.tests.service
@@ -263,10 +265,56 @@ def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> At
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
         # After the commit: a page that cannot be written now is written by `republish`, nothing is lost.
         parts.publisher.publish(attempt_id, files)
-    log.info(
-        "judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total)
-    )
+    log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
     return AttemptState.JUDGED
+
+
+def review(
+    attempt_id: str, *, criterion: str, marks: int, reviewer: str, comment: str, parts: Parts
+) -> AttemptState:
+    """Keep a reviewer's mark, and conclude the attempt if no review is open any more.
+
+    Raises:
+        NotFound: there is no such attempt, it has not run, or it is concluded already.
+        MarkInvalid: the rubric has no such criterion for reviewers, or the marks are out of its range.
+    """
+    judged = judge(attempt_id, parts)
+    mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
+    scoring.score(
+        judged.frozen.rubric, judged.results, (*judged.marks, mark)
+    )  # refuses a mark that does not fit
+    parts.store.add_mark(attempt_id, criterion, marks, reviewer, comment, now=parts.clock())
+    log.info("marked", attempt=attempt_id, criterion=criterion, marks=marks)
+    return conclude(attempt_id, parts)
+
+
+def rescore(attempt_id: str, parts: Parts) -> Attempt:
+    """A new attempt that scores the stored events of this one again; the old one stays.
+
+    Raises:
+        NotFound: there is no such attempt, or its run never came to an end.
+    """
+    new = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock())
+    conclude(new.id, parts)
+    return parts.store.attempt(new.id)
+
+
+def regrade(submission_id: str, parts: Parts, *, ring: Callable[[str, int], None]) -> Attempt:
+    """A new, queued attempt of this submission; those before stay.
+
+    Raises:
+        NotFound: there is no such submission.
+    """
+    attempt = parts.store.regrade(submission_id, attempt_id=parts.new_id(), now=parts.clock())
+    _ring(attempt, ring)
+    return attempt
+
+
+def _ring(attempt: Attempt, ring: Callable[[str, int], None]) -> None:
+    try:
+        ring(attempt.id, attempt.epoch)
+    except QueueFault as error:
+        log.warning("queue is away; the sweep will ring", attempt=attempt.id, error=str(error))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,19 +335,18 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     """Score an attempt from what is stored of it; touches nothing.
 
     Raises:
-        StoreFault: the attempt has not run to its end.
+        NotFound: there is no such attempt, or it has not run to its end.
     """
     attempt = parts.store.attempt(attempt_id)
     submission = parts.store.submission(attempt.submission_id)
     frozen = catalog.thaw(bundle.unpack(parts.blobs.get(submission.snapshot), expected=submission.snapshot))
-    source = attempt.events_of or attempt.id
-    note = parts.store.run(source)
+    note = parts.store.run(attempt_id)
     if note is None:
-        raise StoreFault(f"attempt {source}: expected a finished run, got none")
-    ran = _RUN.validate_json(note)
-    events = [protocol.parse_event(line) for line in parts.store.events(source)]
+        raise NotFound(f"attempt {attempt_id}: expected a finished run, got none")
+    ran = RUN.validate_json(note)
+    events = [protocol.parse_event(line) for line in parts.store.events(attempt_id)]
     folded = results.fold(frozen.manifest, events, ran.outcome.end)
-    marks = tuple(parts.store.marks(source))
+    marks = parts.store.marks(attempt.id)
     assessment = scoring.score(frozen.rubric, folded, marks)
     return Judged(
         submission=submission,
@@ -309,7 +356,13 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
         results=folded,
         marks=marks,
         assessment=assessment,
-        report=report.private(frozen=frozen, results=folded, assessment=assessment, marks=marks),
+        report=report.private(
+            frozen=frozen,
+            results=folded,
+            assessment=assessment,
+            marks=marks,
+            problems=results.problems(events),
+        ),
     )
 
 
@@ -394,12 +447,11 @@ class Lease:
 
 
 @contextmanager
-def _kept(claim: Claim, parts: Parts) -> Iterator[Lease]:
-    lease = Lease(claim, parts)
-    thread = Thread(target=lease.renew_until_done, name=f"lease-{claim.attempt.id}", daemon=True)
+def _kept(lease: Lease) -> Iterator[None]:
+    thread = Thread(target=lease.renew_until_done, name=f"lease-{lease.claim.attempt.id}", daemon=True)
     thread.start()
     try:
-        yield lease
+        yield
     finally:
         lease.done()
         thread.join()

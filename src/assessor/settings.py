@@ -75,21 +75,24 @@ class Settings:
         return self.home / "evidence"
 
 
-def read(environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Settings:
+def read(
+    environ: Mapping[str, str] = os.environ, *, home: Path | None = None, catalog: Path | None = None
+) -> Settings:
     """The settings that the environment asks for.
 
     Args:
         environ: the environment.
         home: overrides `ASSESSOR_HOME`.
+        catalog: overrides `ASSESSOR_CATALOG`.
 
     Raises:
         SettingInvalid: a variable holds what it cannot mean; the text names the variable.
     """
     base = (home or Path(environ.get("ASSESSOR_HOME") or ".assessor")).absolute()
-    catalog = Path(environ.get("ASSESSOR_CATALOG") or ".").absolute()
+    root = (catalog or Path(environ.get("ASSESSOR_CATALOG") or ".")).absolute()
     return Settings(
         home=base,
-        catalog=catalog,
+        catalog=root,
         database_url=environ.get("ASSESSOR_DATABASE_URL") or f"sqlite:///{base / 'assessor.db'}",
         blobs_url=environ.get("ASSESSOR_BLOBS_URL") or str(base / "blobs"),
         redis_url=environ.get("ASSESSOR_REDIS_URL") or None,

@@ -1,0 +1,150 @@
+"""Reproducing: judging the same work again and telling what differs.
+
+Comes in: a record, the frozen task and the bundle that it names, a sandbox. Goes out: the record of the new
+run, and the comparison of both. A pack is everything that a stranger needs for that, in one file:
+
+    pack.tar
+        record.json run.json evidence.dsse signer.pem    the evidence
+        task.tar                                         the frozen task, hidden tests and all
+        submission.tar                                   the learner's files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from assessor import bundle, catalog, digest, evidence, pipeline, publish, results, scoring, verify
+from assessor.errors import BlobFault, NotFound, VerificationFailed
+from assessor.sandbox import protocol
+
+TASK = "task.tar"
+SUBMISSION = "submission.tar"
+_NAMES = (publish.RECORD, publish.RUN, publish.ENVELOPE, publish.SIGNER, TASK, SUBMISSION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """One attempt's evidence with what it takes to judge it again; all bytes as they were kept."""
+
+    record: bytes
+    run: bytes
+    envelope: bytes
+    signer: bytes
+    task: bytes
+    submission: bytes
+
+    def dump(self) -> bytes:
+        """The pack as one file, always the same bytes for the same content."""
+        content = (self.record, self.run, self.envelope, self.signer, self.task, self.submission)
+        return bundle.pack(dict(zip(_NAMES, content, strict=True))).data
+
+
+def read(data: bytes) -> Pack:
+    """The pack in one file.
+
+    Raises:
+        VerificationFailed: it is not a pack.
+    """
+    try:
+        files = bundle.unpack(data, expected=digest.sha256(data)).files
+    except BlobFault as error:
+        raise VerificationFailed("pack", str(error)) from error
+    if set(files) != set(_NAMES):
+        raise VerificationFailed("pack", f"expected {', '.join(_NAMES)}; got {', '.join(sorted(files))}")
+    return Pack(
+        record=files[publish.RECORD],
+        run=files[publish.RUN],
+        envelope=files[publish.ENVELOPE],
+        signer=files[publish.SIGNER],
+        task=files[TASK],
+        submission=files[SUBMISSION],
+    )
+
+
+def of(attempt_id: str, parts: pipeline.Parts) -> Pack:
+    """The pack of a judged attempt.
+
+    Raises:
+        NotFound: there is no evidence of this attempt.
+    """
+    row = parts.store.evidence(attempt_id)
+    if row is None:
+        state = parts.store.attempt(attempt_id).state.value
+        raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {state}")
+    submission = parts.store.submission(parts.store.attempt(attempt_id).submission_id)
+    return Pack(
+        record=parts.blobs.get(row.record),
+        run=parts.blobs.get(row.run),
+        envelope=parts.blobs.get(row.envelope),
+        signer=parts.signer.public_pem,
+        task=parts.blobs.get(submission.snapshot),
+        submission=parts.blobs.get(submission.bundle),
+    )
+
+
+def again(
+    record: bytes,
+    *,
+    task: bytes,
+    submission: bytes,
+    sandbox: protocol.Sandbox,
+    attempt: str,
+    on_event: Callable[[protocol.Event], None] = lambda event: None,
+) -> tuple[bytes, verify.Comparison]:
+    """Judge what a record is about again; the new record, and what differs.
+
+    Reviewers' marks are taken over from the record: a machine cannot give them.
+
+    Args:
+        record: bytes of record.json, already verified.
+        task: bytes of the frozen task.
+        submission: bytes of the learner's bundle.
+        sandbox: where to run it.
+        attempt: a label for the containers.
+        on_event: called with each event of the run.
+
+    Raises:
+        VerificationFailed: the bytes are not those that the record names.
+        SandboxFault, OperatorError: the run could not be made.
+    """
+    old = evidence.parse(record)
+    frozen = catalog.thaw(_named("snapshot", task, old.task.snapshot))
+    files = _named("bundle", submission, old.submission.bundle).files
+    events: list[protocol.Event] = []
+
+    def keep(event: protocol.Event) -> None:
+        events.append(event)
+        on_event(event)
+
+    outcome = sandbox.run(pipeline.order(attempt, 1, frozen, files), on_event=keep)
+    folded = results.fold(frozen.manifest, events, outcome.end)
+    marks = _marks(old)
+    new = evidence.record(
+        frozen=frozen,
+        bundle_digest=old.submission.bundle,
+        identity=outcome.identity,
+        learner=old.submission.learner,
+        seed=pipeline.seed(frozen.task.digest),
+        end=outcome.end,
+        results=folded,
+        assessment=scoring.score(frozen.rubric, folded, marks),
+        marks=marks,
+    )
+    return new, verify.compare(record, new)
+
+
+def _marks(record: evidence.Record) -> tuple[scoring.Mark, ...]:
+    return tuple(
+        scoring.Mark(
+            criterion=criterion.id, marks=criterion.given_by.marks, reviewer=criterion.given_by.reviewer
+        )
+        for criterion in record.criteria
+        if isinstance(criterion.given_by, evidence.ByReview)
+    )
+
+
+def _named(check: str, data: bytes, expected: str) -> bundle.Bundle:
+    if digest.sha256(data) != expected:
+        raise VerificationFailed(check, f"expected bytes of digest {expected}, got {digest.sha256(data)}")
+    return bundle.unpack(data, expected=expected)
