@@ -73,8 +73,26 @@ def test_a_processor_that_is_named_is_the_only_one() -> None:
 @pytest.mark.parametrize("service", [False, True])
 @pytest.mark.parametrize(
     "name",
-    "io_uring_setup keyctl bpf ptrace unshare setns mount userfaultfd process_vm_writev open_by_handle_at "
-    "perf_event_open init_module shmget mq_open add_key personality chroot pivot_root".split(),
+    [
+        "io_uring_setup",
+        "keyctl",
+        "bpf",
+        "ptrace",
+        "unshare",
+        "setns",
+        "mount",
+        "userfaultfd",
+        "process_vm_writev",
+        "open_by_handle_at",
+        "perf_event_open",
+        "init_module",
+        "shmget",
+        "mq_open",
+        "add_key",
+        "personality",
+        "chroot",
+        "pivot_root",
+    ],
 )
 def test_filter_lets_no_dangerous_call_through(name: str, service: bool) -> None:
     profile = json.loads(containers.read_filter(SANDBOXES, service=service).text)
