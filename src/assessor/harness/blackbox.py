@@ -69,9 +69,14 @@ class Context(Protocol):
         plan: the start message.
     """
 
-    folder: Path
-    files: Mapping[str, bytes]
-    plan: Mapping[str, Any]
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def files(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def plan(self) -> Mapping[str, Any]: ...
 
 
 _current: tuple[Context, Agent] | None = None

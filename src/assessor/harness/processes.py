@@ -21,13 +21,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from . import cgroup
 
 # Source: prctl(2).
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 _CHUNK = 64 * 1024
+_CGROUP = Path("/sys/fs/cgroup")
 #: How long killing all descendants may take, seconds, before the process gives up.
 KILL_S = 3.0
 #: How often an end is looked for where the kernel has no pidfd, seconds.
@@ -69,14 +73,6 @@ class Result:
     stdout: bytes
     stderr: bytes
     limit: Limit | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counters:
-    """How often the kernel had to step in for this container, from its control group."""
-
-    oom_kills: int
-    refused_forks: int
 
 
 class Spared(Protocol):
@@ -168,7 +164,7 @@ def run(
     Raises:
         Unkillable: something that it started could not be ended.
     """
-    before = counters()
+    oom_kills, refused_forks = cgroup.counters(_CGROUP)
     try:
         process = start(
             command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -191,10 +187,10 @@ def run(
         watch.close()
     # Popen must not wait for a child that was reaped above.
     process.returncode = os.waitstatus_to_exitcode(statuses.get(process.pid, 0))
-    after = counters()
-    if after.oom_kills > before.oom_kills:
+    oom_kills_after, refused_forks_after = cgroup.counters(_CGROUP)
+    if oom_kills_after > oom_kills:
         limit = Limit(reason="memory", text="expected to stay within the memory limit, got more")
-    elif after.refused_forks > before.refused_forks:
+    elif refused_forks_after > refused_forks:
         limit = Limit(reason="processes", text="expected to stay within the limit of processes, got more")
     return Result(
         status=process.returncode,
@@ -348,25 +344,6 @@ def descendants(ancestor: int, *, spare: int | None = None) -> set[int]:
             found.add(pid)
             todo += children.get(pid, ())
     return found - gone
-
-
-def counters() -> Counters:
-    """The counters of this container's control group, versions 1 and 2; 0 where there are none."""
-    root = "/sys/fs/cgroup"
-    return Counters(
-        oom_kills=_count(b"oom_kill", f"{root}/memory.events", f"{root}/memory/memory.oom_control"),
-        refused_forks=_count(b"max", f"{root}/pids.events", f"{root}/pids/pids.events"),
-    )
-
-
-def _count(key: bytes, *paths: str) -> int:
-    for path in paths:
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            for line in file:
-                name, _, value = line.partition(b" ")
-                if name == key:
-                    return int(value)
-    return 0
 
 
 def _still(spare: int | None, deadline: float) -> set[int]:
