@@ -197,7 +197,7 @@ class Factory:
         reviewer = evidence.commitment(SALT, "Ada Reviewer")
         return (scoring.Mark(criterion="style", marks=marks, reviewer=reviewer, comment="private words"),)
 
-    def record(self, failed: Mapping[int, Reason] | None = None, *, marks: int = 3, **given: Any) -> bytes:
+    def record(self, failed: Mapping[int, Reason] | None = None, *, style: int = 3, **given: Any) -> bytes:
         tests = self.results(failed)
         values: dict[str, Any] = {
             "frozen": self.frozen,
@@ -207,8 +207,8 @@ class Factory:
             "seed": 2**64 - 1,
             "end": End.COMPLETE,
             "results": tests,
-            "assessment": scoring.score(self.frozen.rubric, tests, self.marks(marks)),
-            "marks": self.marks(marks),
+            "assessment": scoring.score(self.frozen.rubric, tests, self.marks(style)),
+            "marks": self.marks(style),
         }
         return evidence.record(**{**values, **given})
 
