@@ -1,0 +1,35 @@
+"""How often the container has hit its limits of memory and processes, from its cgroup, version 1 or 2."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def counters(root: Path) -> tuple[int, int]:
+    """Processes killed for want of memory, and forks refused, both since the container began.
+
+    Args:
+        root: where the cgroup file system is mounted (`/sys/fs/cgroup`).
+    """
+    oom = _field(root / "memory.events", "oom_kill") + _field(
+        root / "memory" / "memory.oom_control", "oom_kill"
+    )
+    forks = _field(root / "pids.events", "max") + _field(root / "pids" / "pids.events", "max")
+    return oom, forks
+
+
+def _field(path: Path, name: str) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0  # the other cgroup version, or none
+    try:
+        text = os.read(descriptor, 4096).decode()
+    finally:
+        os.close(descriptor)
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
+    return 0

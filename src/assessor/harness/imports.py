@@ -1,0 +1,254 @@
+"""The import hook: the submission's modules, and no others, resolve to proxies.
+
+A module of the library that the submission happens to ship under the same name stays the grader's own,
+unless the task names it. A name that the submission lacks is no error of the import: it ends the tests
+that use it, and only those.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import proxies
+from .bridge import Bridge, Ref
+from .calls import Op
+from .failure import LearnerRaised, TestEnded
+
+_OWN = frozenset(
+    {
+        *("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__path__", "__file__"),
+        *("__cached__", "__builtins__", "_assessor_ref", "_assessor_problem", "__dict__", "__class__"),
+    }
+)
+
+
+class Module(types.ModuleType):
+    """A module of the submission's."""
+
+    _assessor_proxy = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__dict__["_assessor_ref"] = Ref(None, 0, (name, ""))
+        self.__dict__["_assessor_problem"] = None
+        self.__dict__["__file__"] = proxies.source_name(name)
+
+    def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
+        if name in _OWN or (name.startswith("__") and name.endswith("__") and name != "__all__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        bridge = proxies.bridge()
+        self._check(bridge)
+        value = bridge.request(Op.GET, bridge.handle(self.__dict__["_assessor_ref"]), name)
+        ref = bridge.ref(value)
+        if ref is not None and ref.path is None:
+            ref.path = (self.__name__, name)
+        return value
+
+    def _check(self, bridge: Bridge) -> None:
+        problem = self.__dict__["_assessor_problem"]
+        if problem is not None:
+            raise bridge.end_test(getattr(problem, "reason", "error"), _could_not(self.__name__, problem))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN or isinstance(value, Module):
+            self.__dict__[name] = value
+            return
+        bridge = proxies.bridge()
+        self._check(bridge)
+        bridge.request(Op.SET, bridge.handle(self.__dict__["_assessor_ref"]), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        bridge = proxies.bridge()
+        self._check(bridge)
+        bridge.request(Op.DELETE, bridge.handle(self.__dict__["_assessor_ref"]), name)
+
+    def __dir__(self) -> list[str]:
+        bridge = proxies.bridge()
+        self._check(bridge)
+        return [str(name) for name in proxies.operate("dir", self)]
+
+
+def _could_not(name: str, problem: BaseException) -> str:
+    where = getattr(problem, "_assessor_where", None)
+    text = f"{name} could not be imported: {type(problem).__name__}: {problem}"
+    return text + (f" ({where[-1]})" if where else "")
+
+
+class Missing:
+    """A name that the submission lacks: any use of it ends the test."""
+
+    def __init__(self, text: str, reason: str = "error") -> None:
+        object.__setattr__(self, "_assessor_text", (reason, text))
+
+    def _assessor_refuse(self) -> Any:
+        reason, text = object.__getattribute__(self, "_assessor_text")
+        raise proxies.bridge().end_test(reason, text)
+
+    def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
+        text = object.__getattribute__(self, "_assessor_text")
+
+        class Base:
+            def __new__(cls, *_: Any, **__: Any) -> Any:
+                raise proxies.bridge().end_test(*text)
+
+        return (Base,)
+
+
+def _refuse(self: Any, *_: Any, **__: Any) -> Any:
+    return Missing._assessor_refuse(self)
+
+
+for _name in (
+    *("__call__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__", "__len__"),
+    *("__contains__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__bool__"),
+    *("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
+    *("__mod__", "__rmod__", "__pow__", "__neg__", "__abs__", "__int__", "__float__", "__index__"),
+    *("__str__", "__format__", "__enter__", "__exit__", "__await__", "__instancecheck__"),
+    "__subclasscheck__",
+):
+    setattr(Missing, _name, _refuse)
+
+
+def _missing_attribute(self: Any, name: str) -> Any:
+    if name.startswith("__") and name.endswith("__"):
+        raise AttributeError(name)  # what pytest and mock look for while they collect
+    return Missing._assessor_refuse(self)
+
+
+Missing.__getattr__ = _missing_attribute  # type: ignore[attr-defined]
+
+
+class View:
+    """What an import statement takes names from: a name that is not there becomes `Missing`."""
+
+    def __init__(self, module: Module) -> None:
+        self.__dict__["_assessor_module"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
+        module: Module = self.__dict__["_assessor_module"]
+        if name == "__all__":
+            return self._all(module)
+        if name in vars(module):
+            return vars(module)[name]
+        problem = vars(module)["_assessor_problem"]
+        if problem is not None:
+            return Missing(_could_not(module.__name__, problem), getattr(problem, "reason", "error"))
+        try:
+            value = getattr(module, name)
+        except AttributeError:
+            submodule = sys.modules.get(f"{module.__name__}.{name}")
+            if submodule is not None:
+                return submodule
+            return Missing(f"cannot import name {name!r} from {module.__name__!r}")
+        except TestEnded as error:
+            if not proxies.bridge().collecting:
+                raise
+            return Missing(error.message, error.reason)
+        if isinstance(value, proxies.Class):
+            type.__setattr__(value, "_assessor_named", True)
+        return value
+
+    def _all(self, module: Module) -> list[str]:
+        if vars(module)["_assessor_problem"] is not None:
+            return []
+        try:
+            return [str(name) for name in module.__all__]
+        except AttributeError:
+            return [name for name in dir(module) if not name.startswith("_")]
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds and loads the submission's modules over the bridge.
+
+    Args:
+        bridge: the way to them.
+    """
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._stated = 0
+        self._packages: dict[str, bool] = {}
+        self._import = builtins.__import__
+
+    def install(self) -> None:
+        """Take over imports of the submission's modules in this interpreter."""
+        for name in self._bridge.modules:
+            sys.modules.pop(name, None)
+        sys.meta_path.insert(0, self)
+        builtins.__import__ = self.stated
+
+    def forget(self) -> None:
+        """A new test file imports anew."""
+        for name in [name for name, module in sys.modules.items() if isinstance(module, Module)]:
+            del sys.modules[name]
+
+    def stated(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        """What an import statement gets."""
+        if level or name.partition(".")[0] not in self._bridge.modules:
+            return self._import(name, globals, locals, fromlist or (), level)
+        self._stated += 1
+        try:
+            module = self._import(name, globals, locals, fromlist or (), level)
+        finally:
+            self._stated -= 1
+        return View(module) if fromlist and isinstance(module, Module) else module
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """A specification for a module of the submission's; None for any other."""
+        if fullname.partition(".")[0] not in self._bridge.modules:
+            return None
+        spec = importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        problem = self._load(fullname)
+        if isinstance(problem, ModuleNotFoundError) and not (self._stated and self._bridge.collecting):
+            return None
+        spec.loader_state = problem
+        return spec
+
+    def _load(self, name: str) -> BaseException | None:
+        known = self._bridge.unloadable.get(name)
+        if known is not None:
+            return known
+        try:
+            self._bridge.request(Op.LOAD, name)
+        except TestEnded as error:
+            # It would only take as long again: remembered for the whole run.
+            self._bridge.unloadable[name] = error
+            return error
+        except (Exception, LearnerRaised) as error:
+            return error
+        return None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> Module:
+        """The proxy."""
+        return Module(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Take note of why the module could not be loaded; raise it where a test imports for itself."""
+        spec = module.__spec__
+        problem = spec.loader_state if spec is not None else None
+        if spec is not None:
+            spec.loader_state = None
+        if problem is None and vars(module).get("_assessor_loaded"):
+            proxies.operate("reload", module.__name__)
+        vars(module)["_assessor_loaded"] = True
+        if problem is not None:
+            if not self._bridge.collecting:
+                raise problem
+            vars(module)["_assessor_problem"] = problem

@@ -1,0 +1,406 @@
+"""A learner's process: holds the submission's live objects and serves the grader's requests on them.
+
+Comes in: requests of `calls` over one socket, strictly one at a time. Goes out: answers, and printed text
+on file descriptors 1 and 2, which are sockets to the grader. Everything here shares an interpreter with
+code that may do anything: nothing that it says is believed on the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import collections
+import contextlib
+import importlib
+import inspect
+import io
+import operator
+import os
+import random
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from . import borrowed, loading, objects, stream, wire
+from .calls import Ask, Op, Said
+
+_MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter)
+_REQUEST_BYTES = 1 << 30
+
+
+def warm() -> None:
+    """Import what submissions commonly use, so that a forked process has it."""
+    for name in (
+        *("abc", "argparse", "bisect", "contextlib", "copy", "csv", "dataclasses", "enum", "functools"),
+        *("heapq", "itertools", "json", "math", "pathlib", "statistics", "string", "textwrap", "typing"),
+    ):
+        importlib.import_module(name)
+
+
+def warm_numpy() -> None:
+    """Import numpy, where the image has it and a submission asks for it."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("numpy")
+
+
+class Runner:
+    """Serves one connection.
+
+    Args:
+        line: to the grader.
+        limit_bytes: the largest answer.
+    """
+
+    def __init__(self, line: socket.socket, *, limit_bytes: int) -> None:
+        self._line = line
+        self._limit_bytes = limit_bytes
+        self._sequence = 0
+        self._arguments: dict[int, int] | None = None
+        self._keep: list[Any] = []
+        self.table = objects.Table()
+        self.borrowed = borrowed.Borrowed(self.ask)
+        self._encode_foreign = objects.writer(self.table, self.borrowed)
+        self._decode_foreign = objects.reader(self.table, self.borrowed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._operations = {**_OPERATIONS, "await": self._await}
+        self._serving = os.getpid()
+
+    def serve(self) -> None:
+        """Answer requests until the grader hangs up."""
+        while True:
+            try:
+                data = stream.receive(self._line, limit_bytes=_REQUEST_BYTES)
+            except stream.Closed:
+                os._exit(0)
+            self._answer(wire.unpack(data))
+            if os.getpid() != self._serving:
+                os._exit(0)  # a fork of the submission's that came back here: the grader has the original
+
+    def _answer(self, message: list[Any]) -> None:
+        sequence, op, extra = message[0], message[1], message[2]
+        inplace = False
+        if extra is not None:
+            for handle in extra[0]:
+                self.table.release(handle)
+            if extra[1] is not None:
+                random.seed(extra[1])
+            inplace = extra[2]
+        decoder = wire.Decoder(self._decode_foreign)
+        held, self._arguments = self._arguments, None
+        before: list[tuple[int, Any, Any]] = []
+        try:
+            operands = [decoder.value(item) for item in message[3:]]
+            self._arguments = {id(item): number for number, item in enumerate(decoder.objects)}
+            if inplace:
+                before = _snapshot(decoder.objects)
+            value = self._perform(op, operands)
+            said = Said.RETURNED
+        except BaseException as error:  # of whatever kind: it is the submission's answer
+            said, value = Said.RAISED, error
+        with contextlib.suppress(Exception):  # the submission may have put anything there
+            sys.stdout.flush()
+            sys.stderr.flush()
+        if os.getpid() != self._serving:
+            os._exit(0)
+        self._send(sequence, said, value, before if inplace else None)
+        self._arguments = held
+
+    def _send(self, sequence: int, said: int, value: Any, before: list[tuple[int, Any, Any]] | None) -> None:
+        try:
+            data = self._packed(sequence, said, value, before, safe_text=False)
+        except UnicodeEncodeError:
+            data = self._packed(sequence, said, value, before, safe_text=True)
+        if len(data) > self._limit_bytes:
+            self.table.forget_new()
+            data = wire.pack([sequence, int(Said.TOO_LARGE), len(data)])
+        else:
+            self.table.keep_new()
+        stream.send(self._line, data)
+
+    def _packed(
+        self,
+        sequence: int,
+        said: int,
+        value: Any,
+        before: list[tuple[int, Any, Any]] | None,
+        *,
+        safe_text: bool,
+    ) -> bytes:
+        encoder = wire.Encoder(
+            self._encode_foreign,
+            arguments=self._arguments,
+            arguments_only=before is not None,
+            safe_text=safe_text,
+        )
+        self.table.forget_new()
+        try:
+            if said == Said.RAISED:
+                parts = [objects.write_exception(encoder, value, self.table, self.borrowed, 0)]
+            else:
+                parts = [encoder.value(value)]
+            if before is not None:
+                parts.append(
+                    [
+                        [number, encoder.value(_shallow(item))]
+                        for number, item, old in before
+                        if _changed(item, old)
+                    ]
+                )
+            return wire.pack([sequence, int(said), *parts])
+        except UnicodeEncodeError:
+            raise
+        except Exception as error:  # a value may fail in its own methods while it is read
+            self.table.forget_new()
+            return wire.pack([sequence, int(Said.UNSENDABLE), f"{type(error).__name__}: {error}"[:500]])
+
+    def ask(self, what: int, export: int, *operands: Any) -> Any:
+        """Ask the grader, and serve what it asks meanwhile.
+
+        Raises:
+            BaseException: whatever the asked function raised.
+        """
+        self._sequence += 1
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        data = b""
+        for safe_text in (False, True):
+            encoder = wire.Encoder(
+                self._encode_foreign,
+                arguments=None if self._arguments is None else dict(self._arguments),
+                safe_text=safe_text,
+            )
+            self.table.forget_new()
+            try:
+                parts = [encoder.value(item) for item in operands]
+                data = wire.pack([self._sequence, int(Said.ASK), int(what), export, *parts])
+                break
+            except UnicodeEncodeError:
+                continue
+        self.table.keep_new()
+        stream.send(self._line, data)
+        while True:
+            try:
+                message = wire.unpack(stream.receive(self._line, limit_bytes=_REQUEST_BYTES))
+            except stream.Closed:
+                os._exit(0)
+            if message[1] == Op.ANSWER:
+                return wire.Decoder(self._decode_foreign).value(message[3])
+            if message[1] == Op.ANSWER_RAISED:
+                decoder = wire.Decoder(self._decode_foreign)
+                raise self.borrowed.exception(*[decoder.value(item) for item in message[3:]])
+            self._answer(message)
+
+    def _perform(self, op: int, operands: list[Any]) -> Any:
+        if op == Op.CALL:
+            handle, args, kwargs = operands
+            return self.table.get(handle)(*args, **kwargs)
+        if op == Op.METHOD:
+            handle, name, args, kwargs = operands
+            return getattr(self.table.get(handle), name)(*args, **kwargs)
+        if op == Op.GET:
+            return getattr(self.table.get(operands[0]), operands[1])
+        if op == Op.SET:
+            return setattr(self.table.get(operands[0]), operands[1], operands[2])
+        if op == Op.DELETE:
+            return delattr(self.table.get(operands[0]), operands[1])
+        if op == Op.OPERATE:
+            return self._operations[operands[0]](*operands[1:])
+        if op == Op.LOAD:
+            return importlib.import_module(operands[0])
+        if op == Op.RESOLVE:
+            found: Any = importlib.import_module(operands[0])
+            for name in operands[1].split("."):
+                found = getattr(found, name)
+            return found
+        raise wire.WireError(f"expected an operation, got {op}")
+
+    def _await(self, awaitable: Any, start: bool) -> Any:
+        # One loop for the process's life: what the submission schedules in it stays alive between calls.
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        if start:
+
+            async def begin() -> Any:
+                async def whole() -> Any:
+                    return await awaitable
+
+                return asyncio.ensure_future(whole())
+
+            return self._loop.run_until_complete(begin())
+        return self._loop.run_until_complete(awaitable)
+
+
+
+def _subclass(
+    name: str,
+    bases: tuple[type, ...],
+    functions: dict[str, Any],
+    getters: dict[str, Any],
+    data: dict[str, Any],
+) -> type:
+    properties = {key: property(getter) for key, getter in getters.items()}
+    made: type = type(bases[0])(name, bases, {**functions, **properties, **data, "__module__": "__main__"})
+    return made
+
+
+def _static(owner: type, name: str) -> list[Any]:
+    return [vars(owner)[name]] if name in vars(owner) else []
+
+
+def _restore(owner: type, name: str, value: Any) -> None:
+    setattr(owner, name, value)
+
+
+def _base_call(owner: type, name: str, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return getattr(owner, name)(instance, *args, **kwargs)
+
+
+def _reload(module: Any) -> Any:
+    sys.modules.pop(module, None)
+    return importlib.import_module(module)
+
+
+def _snapshot(values: list[Any]) -> list[tuple[int, Any, Any]]:
+    numpy = sys.modules.get("numpy")
+    kept: list[tuple[int, Any, Any]] = []
+    for number, item in enumerate(values):
+        if type(item) in _MUTABLE or type(item) is collections.defaultdict:
+            kept.append((number, item, _shallow(item)))
+        elif numpy is not None and type(item) is numpy.ndarray:
+            kept.append((number, item, item.copy()))
+    return kept
+
+
+def _shallow(item: Any) -> Any:
+    return item.copy()
+
+
+def _changed(item: Any, old: Any) -> bool:
+    if isinstance(item, dict):
+        return len(item) != len(old) or any(
+            a is not b or item[a] is not old[b] for a, b in zip(item, old, strict=True)
+        )
+    if isinstance(item, set | bytearray):
+        return item != old
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(item) is numpy.ndarray:
+        return item.dtype != old.dtype or item.shape != old.shape or item.tobytes() != old.tobytes()
+    return len(item) != len(old) or any(a is not b for a, b in zip(item, old, strict=True))
+
+
+def _contains(container: Any, item: Any) -> bool:
+    return item in container
+
+
+def _variables(value: Any) -> dict[str, Any]:
+    return {str(name): item for name, item in vars(value).items() if name != "__builtins__"}
+
+
+def _source(value: Any) -> str:
+    path = inspect.getsourcefile(value)
+    if path is None:
+        raise OSError("no source")
+    with open(path, encoding="utf-8") as file:
+        return file.read(1 << 20)
+
+
+async def _anext(iterator: Any) -> Any:
+    return await anext(iterator)
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "len": len,
+    "iter": iter,
+    "next": next,
+    "reversed": reversed,
+    "contains": _contains,
+    "getitem": operator.getitem,
+    "setitem": operator.setitem,
+    "delitem": operator.delitem,
+    "repr": repr,
+    "str": str,
+    "format": format,
+    "bytes": bytes,
+    "hash": hash,
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "index": operator.index,
+    "round": round,
+    "abs": abs,
+    "neg": operator.neg,
+    "pos": operator.pos,
+    "invert": operator.invert,
+    "fspath": os.fspath,
+    "dir": dir,
+    "vars": _variables,
+    "source": _source,
+    "aiter": aiter,
+    "anext": _anext,
+    "divmod": divmod,
+    "pow": pow,
+    "subclass": _subclass,
+    "static": _static,
+    "restore": _restore,
+    "base_call": _base_call,
+    "reload": _reload,
+    **{
+        name: getattr(operator, name)
+        for name in (
+            *("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod"),
+            *("matmul", "lshift", "rshift", "and_", "or_", "xor", "iadd", "isub", "imul", "itruediv"),
+            *("ifloordiv", "imod", "imatmul", "ipow", "iand", "ior", "ixor", "ilshift", "irshift"),
+        )
+    },
+}
+
+
+class _Input(io.TextIOBase):
+    """Standard input as the submission sees it: what the test put there, else empty."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def readable(self) -> bool:
+        return True
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        return str(self._ask(Ask.STDIN, 0, "readline"))
+
+    def read(self, size: int | None = -1, /) -> str:
+        return str(self._ask(Ask.STDIN, 0, "read"))
+
+    def fileno(self) -> int:
+        return 0
+
+    encoding = "utf-8"
+
+
+def main(line: socket.socket, *, folder: str, names: Iterable[str], limit_bytes: int) -> None:
+    """Serve the grader from this process; never returns.
+
+    Args:
+        line: the connection for calls.
+        folder: the submission's folder, the current one.
+        names: its top-level modules.
+        limit_bytes: the largest answer.
+    """
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=False)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", line_buffering=True)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    random.seed(0)  # so that a run can be repeated
+    loading.install(folder, names)
+    served = Runner(line, limit_bytes=limit_bytes)
+
+    def ask_input(prompt: object = "", /) -> str:
+        """Read a line of standard input."""
+        return str(served.ask(Ask.INPUT, 0, str(prompt)))
+
+    ask_input.__name__ = ask_input.__qualname__ = "input"
+    builtins.input = ask_input
+    sys.stdin = sys.__stdin__ = _Input(served.ask)  # type: ignore[assignment]
+    served.serve()
