@@ -1,0 +1,189 @@
+"""The main job, shown: four submissions through the queue and real sandboxes, each record verified.
+
+Exit status 0 only if every one came out as it must.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from assessor import display, pipeline, proof, publish, report, settings, verify, wiring
+from assessor.errors import VerificationFailed
+from assessor.settings import Settings
+from assessor.store import Attempt, AttemptState
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A submission and what must come of it.
+
+    Attributes:
+        what: for the table.
+        verdict: what must come out.
+        least: the lowest score that it may get, 0 to 1.
+        most: the highest.
+    """
+
+    learner: str
+    task: str
+    upload: str
+    what: str
+    verdict: str
+    least: Fraction
+    most: Fraction
+
+
+CASES = (
+    Case(
+        learner="Ada",
+        task="median-stats",
+        upload="tasks/median-stats/solutions/plain",
+        what="a right one",
+        verdict="passed",
+        least=Fraction(1),
+        most=Fraction(1),
+    ),
+    Case(
+        learner="Ben",
+        task="word-count",
+        upload="tasks/word-count/faulty/ascii-only",
+        what="a program that is partly right",
+        verdict="passed",
+        least=Fraction(6, 10),
+        most=Fraction(99, 100),
+    ),
+    Case(
+        learner="Chloe",
+        task="todo-api",
+        upload="tasks/todo-api/solutions/routes",
+        what="a web service, right",
+        verdict="passed",
+        least=Fraction(1),
+        most=Fraction(1),
+    ),
+    Case(
+        learner="Mallory",
+        task="median-stats",
+        upload="script/demo-hostile",
+        what="a hostile one",
+        verdict="failed",
+        least=Fraction(0),
+        most=Fraction(0),
+    ),
+)
+
+
+def main() -> int:
+    """Run the demonstration; its exit status."""
+    console = Console()
+    home = ROOT / ".assessor" / "demo"
+    shutil.rmtree(home, ignore_errors=True)  # it starts from nothing, so that no earlier run can help it
+    config = settings.read(os.environ, home=home, catalog=ROOT)
+    with wiring.parts(config, boxed=False) as parts, _engine(config, console):
+        ring = wiring.ring(config)
+        tasks = wiring.tasks(config)
+        attempts = []
+        for case in CASES:
+            _, attempt, _ = pipeline.submit(
+                ROOT / case.upload,
+                task_id=case.task,
+                learner=case.learner,
+                tasks=tasks,
+                spool=config.spool,
+                parts=parts,
+                ring=ring.ring,
+            )
+            attempts.append(attempt.id)
+        ring.close()
+        found = display.follow(attempts, parts.store, console)
+        table = Table("learner", "task", "what", "verdict", "score", "record", "as it must")
+        right = True
+        for case, attempt in zip(CASES, found, strict=True):
+            problem = _problem(case, attempt, parts, config)
+            right &= problem is None
+            table.add_row(
+                case.learner,
+                case.task,
+                case.what,
+                attempt.verdict or attempt.state.value,
+                "" if attempt.score is None else report.percent(attempt.score),
+                "verified" if problem is None else "",
+                "[green]yes[/]" if problem is None else f"[bold red]no: {display.plain(problem)}[/]",
+            )
+        console.print(table)
+        for attempt in found:
+            print(parts.publisher.folder(attempt.id) / publish.PAGE)
+    return 0 if right else 1
+
+
+def _problem(case: Case, attempt: Attempt, parts: pipeline.Parts, config: Settings) -> str | None:
+    """What is not as it must be, or None."""
+    if attempt.state is not AttemptState.JUDGED or attempt.score is None:
+        return f"expected it judged, got {attempt.state.value}: {attempt.problem}"
+    if attempt.verdict != case.verdict or not case.least <= attempt.score <= case.most:
+        wanted = f"{case.verdict} with {case.least} to {case.most}"
+        return f"expected {wanted}, got {attempt.verdict}, {attempt.score}"
+    folder = parts.publisher.folder(attempt.id)
+    try:
+        verify.evidence(
+            record=(folder / publish.RECORD).read_bytes(),
+            run=(folder / publish.RUN).read_bytes(),
+            envelope=(folder / publish.ENVELOPE).read_bytes(),
+            keys=proof.keys(
+                proof.load_public(path.read_bytes(), name=path.name) for path in wiring.public_keys(config)
+            ),
+            submission=attempt.submission_id,
+        )
+    except VerificationFailed as error:
+        return str(error)
+    return None
+
+
+@contextmanager
+def _engine(config: Settings, console: Console) -> Iterator[None]:
+    """`assessor up` beside us, its log in a file."""
+    log = config.home / "up.log"
+    with log.open("wb") as sink:
+        engine = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "assessor"),
+                *("--home", str(config.home), "--catalog", str(config.catalog)),
+                "up",
+            ],
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("stopped")
+        raise
+    finally:
+        engine.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 30
+        while engine.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if engine.poll() is None:
+            console.print(f"the engine did not stop; see {log}", style="red")
+            engine.kill()
+            engine.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,375 @@
+"""The command line: parses, calls one function, prints.
+
+Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
+0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
+review. What authors use is in `cli_tasks`, what operators use in `cli_operate`.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from assessor import digest, display, logs, pipeline, proof, publish, reproduce, settings, verify, wiring
+from assessor.cli_operate import operate
+from assessor.cli_tasks import author
+from assessor.errors import AssessorError, VerificationFailed, exit_code
+from assessor.settings import Settings
+from assessor.store import Attempt, AttemptState
+
+
+class Group(click.Group):
+    """The one place of the command line where errors are caught."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; an error of ours becomes one line and its exit status."""
+        try:
+            return super().invoke(context)
+        except AssessorError as error:
+            Console(stderr=True).print(f"[red]error:[/] {display.plain(str(error))}", highlight=False)
+            context.exit(exit_code(error))
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home", type=click.Path(path_type=Path), help="Folder of the installation [ASSESSOR_HOME, .assessor]."
+)
+@click.option(
+    "--catalog",
+    type=click.Path(path_type=Path),
+    help="Folder with tasks/, rubrics/ and sandboxes/ [ASSESSOR_CATALOG, .].",
+)
+@click.version_option(package_name="assessor")
+@click.pass_context
+def main(context: click.Context, home: Path | None, catalog: Path | None) -> None:
+    """Judge learners' work in sealed sandboxes and sign the evidence."""
+    try:
+        context.obj = settings.read(home=home, catalog=catalog)
+    except AssessorError as error:
+        raise click.UsageError(str(error)) from error
+    logs.configure(context.obj.log_format)
+
+
+main.add_command(author)
+for command in operate:
+    main.add_command(command)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@main.command()
+@click.argument("task")
+@click.argument("upload", type=click.Path(path_type=Path))
+@click.option("--learner", required=True, help="The learner's name.")
+@click.option("--follow", is_flag=True, help="Stay until it is judged, and show the result.")
+@as_json
+@click.pass_context
+def submit(
+    context: click.Context, task: str, upload: Path, learner: str, follow: bool, as_json: bool
+) -> None:
+    """Hand in UPLOAD (a folder, zip or tar) for TASK."""
+    config: Settings = context.obj
+    with wiring.parts(config, boxed=False) as parts:
+        ring = wiring.ring(config)
+        submission, attempt, received = pipeline.submit(
+            upload,
+            task_id=task,
+            learner=learner,
+            tasks=wiring.tasks(config),
+            spool=config.spool,
+            parts=parts,
+            ring=ring.ring,
+        )
+        talk = Console(stderr=True)
+        for path, reason in received.dropped:
+            talk.print(f"left out {display.plain(path)}: {display.plain(reason)}", style="yellow")
+        for flag in received.flags:
+            talk.print(f"flagged for reviewers: {display.plain(flag)}", style="yellow")
+        if not follow:
+            _print(
+                context,
+                as_json,
+                display.attempt_values(submission, attempt)
+                | {"dropped": [list(one) for one in received.dropped], "flags": list(received.flags)},
+                f"submission {submission.id}, attempt {attempt.id}: queued",
+            )
+            return
+        if not parts.store.workers(parts.clock()):
+            talk.print("no worker is running yet; start one with: assessor up", style="yellow")
+        _follow(context, parts, attempt.id, as_json)
+
+
+@main.command()
+@click.argument("attempt", required=False)
+@click.option("--follow", is_flag=True, help="Stay until the attempt is judged.")
+@click.option("--learner", help="Only this learner's submissions.")
+@click.option("--task", help="Only submissions for this task.")
+@as_json
+@click.pass_context
+def status(
+    context: click.Context,
+    attempt: str | None,
+    follow: bool,
+    learner: str | None,
+    task: str | None,
+    as_json: bool,
+) -> None:
+    """Show the queue, workers and latest attempts; or one ATTEMPT."""
+    config: Settings = context.obj
+    with wiring.parts(config, boxed=False) as parts:
+        if attempt is not None and follow:
+            _follow(context, parts, attempt, as_json)
+            return
+        if attempt is not None:
+            found = parts.store.attempt(attempt)
+            rows = [(parts.store.submission(found.submission_id), found)]
+        else:
+            rows = [
+                (submission, parts.store.latest(submission.id))
+                for submission in parts.store.submissions(learner, task, limit=20)
+            ]
+        values: dict[str, Any] = {"attempts": [display.attempt_values(*row) for row in rows]}
+        console = Console()
+        if attempt is None:
+            values |= display.installation_values(parts)
+        if as_json:
+            click.echo(json.dumps(values, indent=2))
+            return
+        if attempt is None:
+            console.print(display.installation(values))
+        console.print(display.attempts_table(rows))
+
+
+@main.command()
+@click.argument("attempt")
+@click.option("--private", is_flag=True, help="The whole report, hidden tests and all; not for learners.")
+@as_json
+@click.pass_context
+def show(context: click.Context, attempt: str, private: bool, as_json: bool) -> None:
+    """Show the result of ATTEMPT as its learner may see it."""
+    with wiring.parts(context.obj, boxed=False) as parts:
+        found = parts.store.attempt(attempt)
+        if found.state in (AttemptState.QUEUED, AttemptState.RUNNING, AttemptState.UNJUDGED):
+            submission = parts.store.submission(found.submission_id)
+            _print(
+                context,
+                as_json,
+                display.attempt_values(submission, found),
+                display.attempts_table([(submission, found)]),
+            )
+            context.exit(display.exit_status(found))
+        judged = pipeline.judge(attempt, parts)
+        if private:
+            click.echo(judged.report.decode())
+        else:
+            _result(context, parts, found, judged, as_json)
+        context.exit(display.exit_status(found))
+
+
+@main.command()
+@click.argument("attempt")
+@click.argument("criterion")
+@click.option("--marks", type=int, required=True, help="From 0 to the criterion's marks.")
+@click.option("--reviewer", required=True, help="Who gives them.")
+@click.option("--comment", default="", help="For the learner.")
+@as_json
+@click.pass_context
+def review(
+    context: click.Context,
+    attempt: str,
+    criterion: str,
+    marks: int,
+    reviewer: str,
+    comment: str,
+    as_json: bool,
+) -> None:
+    """Give MARKS for a CRITERION of ATTEMPT, and conclude it if none is open any more."""
+    with wiring.parts(context.obj, boxed=False) as parts:
+        pipeline.review(
+            attempt, criterion=criterion, marks=marks, reviewer=reviewer, comment=comment, parts=parts
+        )
+        found = parts.store.attempt(attempt)
+        _result(context, parts, found, pipeline.judge(attempt, parts), as_json)
+        context.exit(display.exit_status(found))
+
+
+@main.command()
+@click.argument("attempt")
+@as_json
+@click.pass_context
+def rescore(context: click.Context, attempt: str, as_json: bool) -> None:
+    """Score the stored events of ATTEMPT again, as a new attempt; the old one stays."""
+    with wiring.parts(context.obj, boxed=False) as parts:
+        new = pipeline.rescore(attempt, parts)
+        _result(context, parts, new, pipeline.judge(new.id, parts), as_json)
+        context.exit(display.exit_status(new))
+
+
+@main.command()
+@click.argument("submission")
+@click.option("--follow", is_flag=True, help="Stay until it is judged, and show the result.")
+@as_json
+@click.pass_context
+def regrade(context: click.Context, submission: str, follow: bool, as_json: bool) -> None:
+    """Run SUBMISSION again, as a new attempt; those before stay."""
+    config: Settings = context.obj
+    with wiring.parts(config, boxed=False) as parts:
+        attempt = pipeline.regrade(submission, parts, ring=wiring.ring(config).ring)
+        if follow:
+            _follow(context, parts, attempt.id, as_json)
+            return
+        values = display.attempt_values(parts.store.submission(submission), attempt)
+        _print(context, as_json, values, f"attempt {attempt.id}: queued")
+
+
+@main.command(name="verify")
+@click.argument("evidence", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Public key (PEM) to trust; by default this installation's own.",
+)
+@click.option("--submission", help="Id of the submission that it must belong to.")
+@as_json
+@click.pass_context
+def verify_(
+    context: click.Context, evidence: Path, keys: tuple[Path, ...], submission: str | None, as_json: bool
+) -> None:
+    """Check EVIDENCE: a published folder or a pack."""
+    config: Settings = context.obj
+    task = bundle = None
+    if evidence.is_dir():
+        record, run, envelope = (
+            _read(evidence / name) for name in (publish.RECORD, publish.RUN, publish.ENVELOPE)
+        )
+    else:
+        pack = reproduce.read(_read(evidence))
+        record, run, envelope, task, bundle = (
+            pack.record,
+            pack.run,
+            pack.envelope,
+            pack.task,
+            pack.submission,
+        )
+    paths = keys or wiring.public_keys(config)
+    if not paths:
+        raise VerificationFailed("signature", "expected a key to trust: name one with --key, got none")
+    held: list[verify.Check] = []
+    talk = Console(stderr=True)
+
+    def holds(check: verify.Check) -> None:
+        held.append(check)
+        talk.print(f"[green]✓[/] {check.number}. {check.sentence}", highlight=False)
+
+    verify.evidence(
+        record=record,
+        run=run,
+        envelope=envelope,
+        keys=proof.keys(proof.load_public(_read(path), name=str(path)) for path in paths),
+        submission=submission,
+        bundle=bundle,
+        snapshot=task,
+        on_check=holds,
+    )
+    _print(
+        context,
+        as_json,
+        {"holds": True, "checks": [check.name for check in held]},
+        f"{evidence}: holds, {len(held)} checks",
+    )
+
+
+@main.command(name="reproduce")
+@click.argument("what")
+@as_json
+@click.pass_context
+def reproduce_(context: click.Context, what: str, as_json: bool) -> None:
+    """Judge WHAT (an attempt's id, or a pack) again and compare the records."""
+    config: Settings = context.obj
+    with ExitStack() as stack:
+        path = Path(what)
+        if path.is_file():
+            pack = reproduce.read(_read(path))
+        else:
+            pack = reproduce.of(what, stack.enter_context(wiring.parts(config, boxed=False)))
+        box = stack.enter_context(wiring.by_hand(config))
+        new, comparison = reproduce.again(
+            pack.record, task=pack.task, submission=pack.submission, sandbox=box, attempt=wiring.hand_label()
+        )
+    values = {
+        "same": comparison.same,
+        "causes": list(comparison.causes),
+        "tests": list(comparison.tests),
+        "record": digest.sha256(new),
+    }
+    lines = [f"the same record came out again: {digest.sha256(new)}"] if comparison.same else []
+    lines += [f"differs: {cause}" for cause in comparison.causes]
+    _print(context, as_json, values, "\n".join(lines))
+    context.exit(0 if comparison.same else 1)
+
+
+@main.command()
+@click.argument("attempt")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.pass_context
+def pack(context: click.Context, attempt: str, target: Path) -> None:
+    """Write the evidence of ATTEMPT, its task and its files to TARGET, to be judged again elsewhere."""
+    with wiring.parts(context.obj, boxed=False) as parts:
+        data = reproduce.of(attempt, parts).dump()
+    try:
+        with target.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise click.FileError(str(target), error.strerror or str(error)) from error
+    click.echo(f"{target}: {len(data)} bytes; it holds the hidden tests")
+
+
+def _follow(context: click.Context, parts: pipeline.Parts, attempt_id: str, as_json: bool) -> None:
+    (attempt,) = display.follow([attempt_id], parts.store, Console(stderr=True))
+    if attempt.state is AttemptState.UNJUDGED:
+        submission = parts.store.submission(attempt.submission_id)
+        _print(
+            context,
+            as_json,
+            display.attempt_values(submission, attempt),
+            display.attempts_table([(submission, attempt)]),
+        )
+    else:
+        _result(context, parts, attempt, pipeline.judge(attempt_id, parts), as_json)
+    context.exit(display.exit_status(attempt))
+
+
+def _result(
+    context: click.Context, parts: pipeline.Parts, attempt: Attempt, judged: pipeline.Judged, as_json: bool
+) -> None:
+    folder = parts.publisher.folder(attempt.id) if attempt.state is AttemptState.JUDGED else None
+    values = display.attempt_values(judged.submission, attempt) | {
+        "feedback": display.feedback(judged).dump(),
+        "evidence": None if folder is None else str(folder),
+    }
+    _print(context, as_json, values, display.result(judged))
+    if folder is not None and not as_json:
+        click.echo(f"evidence: {folder / publish.PAGE}")
+
+
+def _print(context: click.Context, as_json: bool, values: Any, words: Any) -> None:
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+    elif isinstance(words, str):
+        click.echo(words)
+    else:
+        Console().print(words, highlight=False)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VerificationFailed("files", f"expected {path}, got: {error.strerror}") from error

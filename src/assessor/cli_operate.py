@@ -1,0 +1,141 @@
+"""The command line's part for operators: run the installation, look at it, keep and restore it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from assessor import (
+    backup,
+    display,
+    jobs,
+    pipeline,
+    queueserver,
+    reconcile,
+    supervisor,
+    wiring,
+)
+from assessor.settings import Settings
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes [ASSESSOR_WORKERS, cores].")
+@click.pass_obj
+def up(config: Settings, workers: int | None) -> None:
+    """Run everything on this machine: queue server, workers, sweep. Ctrl-C ends it in order."""
+    with wiring.parts(config, boxed=False):
+        pass  # the tables and the key are made once, before workers could race for them
+    wiring.tasks(config)
+    wiring.require_engine(config)
+    started_server = config.redis_url is None and not queueserver.running(config.home)
+    queueserver.url(config)
+    program = [sys.executable, "-m", "assessor"]
+    told = ["--home", str(config.home), "--catalog", str(config.catalog)]
+    parent = ["--parent", str(os.getpid())]
+    names = [f"worker-{number}" for number in range(1, (workers or config.workers) + 1)]
+    children = [
+        *(
+            supervisor.Child(name=name, command=[*program, *told, "worker", "--name", name, *parent])
+            for name in names
+        ),
+        supervisor.Child(name="sweep", command=[*program, *told, "sweep", *parent]),
+    ]
+    Console(stderr=True).print(f"assessor is up: {len(names)} workers, home {config.home}; Ctrl-C ends it")
+    try:
+        supervisor.run(children)
+    finally:
+        if started_server:
+            queueserver.stop(config.home)
+
+
+@click.command()
+@click.option("--name", default="worker", help="Its name, for people.")
+@click.option("--parent", type=int, hidden=True)
+@click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
+@click.pass_obj
+def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None:
+    """Run one worker until told to stop."""
+    with wiring.parts(config) as parts:
+
+        def assess(attempt_id: str, epoch: int) -> None:
+            pipeline.assess(attempt_id, epoch, parts)
+
+        def beat(doing: str) -> None:
+            parts.store.heartbeat(
+                parts.worker, host=parts.host, pid=os.getpid(), doing=doing, now=parts.clock()
+            )
+
+        try:
+            jobs.work(
+                url=lambda: queueserver.url(config),
+                assess=assess,
+                name=name,
+                beat=beat,
+                parent=parent,
+                burst=burst,
+            )
+        finally:
+            parts.store.forget_worker(parts.worker)
+
+
+@click.command(hidden=True)
+@click.option("--parent", type=int)
+@click.pass_obj
+def sweep(config: Settings, parent: int | None) -> None:
+    """Sweep until told to stop: give attempts of silent workers away, ring for what waits, clean up."""
+    stop = threading.Event()
+    wiring.stop_on_signals(stop)
+    with wiring.parts(config) as parts:
+        reconcile.loop(
+            store=parts.store,
+            url=lambda: queueserver.url(config),
+            sandbox=parts.sandbox,
+            clock=parts.clock,
+            every_s=config.sweep_s,
+            stop=stop,
+            parent=parent,
+        )
+
+
+@click.command(name="doctor")
+@as_json
+@click.pass_context
+def doctor_(context: click.Context, as_json: bool) -> None:
+    """Look at each part that the system stands on, and say what to do where one is missing."""
+    found = wiring.look(context.obj)
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in found], indent=2))
+    else:
+        Console().print(display.checks_table(found))
+    context.exit(0 if all(check.ok for check in found) else 3)
+
+
+@click.command(name="backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup_(config: Settings, target: Path) -> None:
+    """Copy everything that is kept, keys included, to TARGET while the system runs."""
+    with wiring.parts(config, boxed=False) as parts:
+        backup.create(parts.store, parts.blobs, target, keys=config.key.parent)
+    click.echo(str(target))
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.pass_obj
+def restore(config: Settings, source: Path) -> None:
+    """Bring a backup back into an empty home."""
+    backup.restore(source, home=config.home)
+    click.echo(str(config.home))
+
+
+operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, backup_, restore)

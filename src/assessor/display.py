@@ -1,0 +1,238 @@
+"""What the command line shows: attempts as they run, results, tables.
+
+Comes in: values. Goes out: rich renderables and JSON values. Text that a learner wrote goes through
+`report.shown` before a terminal sees it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from assessor import pipeline, report, scoring
+from assessor.catalog import Frozen
+from assessor.doctor import Check
+from assessor.sandbox import protocol
+from assessor.store import OPEN, Attempt, AttemptState, Store, Submission
+
+#: Time between two looks at an attempt that is followed, seconds.
+LOOK_S = 0.1
+
+_STATE_STYLE = {
+    AttemptState.QUEUED: "dim",
+    AttemptState.RUNNING: "cyan",
+    AttemptState.AWAITING_REVIEW: "yellow",
+    AttemptState.JUDGED: "green",
+    AttemptState.UNJUDGED: "magenta",
+}
+
+
+def plain(text: str) -> str:
+    """The text with nothing in it that a terminal or rich's markup would act on."""
+    return escape(report.shown(text))
+
+
+def exit_status(attempt: Attempt) -> int:
+    """The command line's exit status for an attempt: 0 passed, 1 failed, 3 unjudged, 4 awaiting review."""
+    if attempt.state is AttemptState.AWAITING_REVIEW:
+        return 4
+    if attempt.state is not AttemptState.JUDGED:
+        return 3
+    return 0 if attempt.verdict == scoring.Verdict.PASSED else 1
+
+
+def attempt_values(submission: Submission, attempt: Attempt) -> dict[str, Any]:
+    """An attempt as JSON values; the score is `[numerator, denominator]`."""
+    return {
+        "submission": submission.id,
+        "task": submission.task_id,
+        "task_version": submission.task_version,
+        "bundle": submission.bundle,
+        "attempt": attempt.id,
+        "number": attempt.number,
+        "kind": attempt.kind.value,
+        "state": attempt.state.value,
+        "epoch": attempt.epoch,
+        "verdict": attempt.verdict,
+        "score": None if attempt.score is None else [attempt.score.numerator, attempt.score.denominator],
+        "level": attempt.level,
+        "problem": attempt.problem,
+    }
+
+
+def follow(
+    attempts: Sequence[str], store: Store, console: Console, *, until: Callable[[Attempt], bool] | None = None
+) -> list[Attempt]:
+    """Show attempts live until each is concluded; how they were left, in order.
+
+    Args:
+        attempts: ids.
+        store: the truth, asked ten times a second.
+        console: where to show; a plain line an attempt where it is no terminal.
+        until: when to stop following one; by default, once it is neither queued nor running.
+    """
+    done = until or (
+        lambda attempt: attempt.state not in OPEN or attempt.state is AttemptState.AWAITING_REVIEW
+    )
+    with Live(console=console, refresh_per_second=10, transient=True) as live:
+        while True:
+            found = [store.attempt(name) for name in attempts]
+            live.update(_running(found, store))
+            if all(done(one) for one in found):
+                return found
+            time.sleep(LOOK_S)
+
+
+def _running(attempts: Sequence[Attempt], store: Store) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for attempt in attempts:
+        submission = store.submission(attempt.submission_id)
+        passed, done, total = _progress(attempt, store)
+        bar: RenderableType = ProgressBar(total=total or 1, completed=done, width=24)
+        words = f"{done} of {total} tests, {passed} passed" if total else "waiting for a worker"
+        table.add_row(
+            Text(submission.task_id),
+            Text(attempt.state.value.replace("_", " "), style=_STATE_STYLE[attempt.state]),
+            bar,
+            words,
+        )
+    return table
+
+
+def _progress(attempt: Attempt, store: Store) -> tuple[int, int, int]:
+    passed = done = total = 0
+    for line in store.events(attempt.id):
+        event = protocol.parse_event(line)
+        if isinstance(event, protocol.Collected):
+            total = len(event.tests)
+        elif isinstance(event, protocol.Finished):
+            done += 1
+            passed += event.passed
+    return passed, done, total
+
+
+def result(judged: pipeline.Judged) -> RenderableType:
+    """What the learner may see of an attempt."""
+    told = feedback(judged)
+    parts: list[RenderableType] = [_verdict(told, judged.frozen), _criteria(told, judged.frozen)]
+    if told.visible is not None:
+        parts.append(Text(f"visible tests: {told.visible.passed} of {told.visible.total} passed"))
+    if told.hidden is not None:
+        parts.append(Text(f"hidden tests:  {told.hidden.passed} of {told.hidden.total} passed"))
+    for test in told.tests:
+        if not test.passed:
+            parts.append(Text(f"\n✗ {report.shown(test.name)} ({test.reason})", style="bold red"))
+            parts.append(Text(report.shown(test.detail or test.message)))
+            if test.example:
+                parts.append(Text(f"smallest failing example: {report.shown(test.example)}"))
+            if test.output:
+                parts.append(Text(f"printed:\n{report.shown(test.output)}", style="dim"))
+    return Group(*parts)
+
+
+def feedback(judged: pipeline.Judged) -> report.Feedback:
+    """What the task's policy lets the learner see."""
+    return report.feedback(judged.frozen.task.policy, judged.results, judged.assessment, judged.marks)
+
+
+def _verdict(told: report.Feedback, frozen: Frozen) -> Text:
+    style = {"passed": "bold green", "failed": "bold red"}.get(told.verdict, "bold yellow")
+    text = Text.assemble(
+        (report.shown(frozen.task.title), "bold"),
+        ": ",
+        (told.verdict, style),
+        f", {report.percent(told.total)}",
+    )
+    if told.level:
+        text.append(f", level {told.level}")
+    if told.gates_missed:
+        text.append(f" (gate missed: {', '.join(told.gates_missed)})", style="red")
+    return text
+
+
+def _criteria(told: report.Feedback, frozen: Frozen) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("criterion", "reached", "points", "level", "by"):
+        table.add_column(heading)
+    for one in told.criteria:
+        criterion = frozen.rubric.criterion(one.criterion_id)
+        assert criterion is not None, "the assessment has the rubric's criteria"
+        counts = "" if one.counts is None else f"{one.counts.passed} of {one.counts.total}"
+        by = "review" if criterion.scored_by.value == "review" else f"tests {counts}".strip()
+        if one.comment:
+            by += f": {report.shown(one.comment)}"
+        table.add_row(
+            Text(criterion.title),
+            "open" if one.fraction is None else report.percent(one.fraction),
+            f"{float(one.points):.1f} of {criterion.weight}",
+            one.level or "",
+            Text(by),
+        )
+    return table
+
+
+def attempts_table(rows: Sequence[tuple[Submission, Attempt]]) -> Table:
+    """One line an attempt."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("attempt", "task", "no.", "state", "verdict", "score", "level", "problem"):
+        table.add_column(heading)
+    for submission, attempt in rows:
+        table.add_row(
+            attempt.id,
+            submission.task_id,
+            str(attempt.number),
+            Text(attempt.state.value.replace("_", " "), style=_STATE_STYLE[attempt.state]),
+            attempt.verdict or "",
+            "" if attempt.score is None else report.percent(attempt.score),
+            attempt.level or "",
+            Text(report.shown(attempt.problem or "")),
+        )
+    return table
+
+
+def checks_table(found: Sequence[Check]) -> Table:
+    """What a doctor's look came to."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("", "part", "found", "what to do"):
+        table.add_column(heading)
+    for check in found:
+        mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
+        table.add_row(mark, check.name, Text(check.found), Text(check.mend))
+    return table
+
+
+def installation_values(parts: pipeline.Parts) -> dict[str, Any]:
+    """Queue, workers and medians by phase, as JSON values; times in milliseconds."""
+    counts = parts.store.counts()
+    return {
+        "queue": asdict(counts),
+        "workers": [
+            {"name": row.name, "host": row.host, "pid": row.pid, "doing": row.doing}
+            for row in parts.store.workers(parts.clock())
+        ],
+        "medians_ms": {name: round(value, 1) for name, value in parts.store.medians().items()},
+    }
+
+
+def installation(values: dict[str, Any]) -> RenderableType:
+    """`installation_values` for a person."""
+    queue = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in values["queue"].items())
+    busy = [row for row in values["workers"] if row["doing"] != "idle"]
+    lines = [
+        f"attempts: {queue}",
+        f"workers:  {len(values['workers'])}, {len(busy)} at work",
+        *(f"          {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in busy),
+    ]
+    if values["medians_ms"]:
+        medians = ", ".join(f"{name} {value:g}" for name, value in values["medians_ms"].items())
+        lines.append(f"medians:  {medians} ms")
+    return Group(*lines, "")

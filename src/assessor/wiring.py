@@ -1,0 +1,287 @@
+"""Wiring: settings in, the parts of an installation out. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from assessor import blobs, catalog, doctor, pipeline, proof, publish, queueserver
+from assessor.errors import AssessorError
+from assessor.jobs import Ring
+from assessor.sandbox import engine
+from assessor.sandbox.docker import Docker
+from assessor.sandbox.protocol import Sandbox
+from assessor.sandbox.unsafe_local import UnsafeLocal
+from assessor.settings import SandboxKind, Settings
+from assessor.store import Store
+
+#: Named in run.json: what takes part in an outcome.
+NAMED = ("assessor", "docker", "pytest", "hypothesis", "pydantic", "cryptography")
+
+
+def store(settings: Settings) -> Store:
+    """The store, its tables made or brought up to date.
+
+    Raises:
+        StoreFault: it cannot be opened.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Store.open(settings.database_url)
+
+
+def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
+    """The sandbox that the settings name.
+
+    Args:
+        settings: the settings.
+        owner: whose its containers are; by default the installation's, which its sweep may remove.
+
+    Raises:
+        EngineMissing: no engine can be reached.
+    """
+    if settings.sandbox is SandboxKind.UNSAFE_LOCAL:
+        return UnsafeLocal()
+    return Docker(root=settings.catalog, runtime=settings.runtime, owner=owner or str(settings.home))
+
+
+@contextmanager
+def by_hand(settings: Settings) -> Iterator[Sandbox]:
+    """A sandbox for what a person runs by hand, beside the queue: no sweep of workers touches it.
+
+    What an earlier hand left behind is removed first, if that process is gone.
+    """
+    box = sandbox(settings, owner=f"{settings.home}#hand")
+    try:
+        box.sweep(alive=lambda label, _epoch: _running(label))
+        yield box
+    finally:
+        box.close()
+
+
+def hand_label() -> str:
+    """A label for containers of this process, in place of an attempt's id."""
+    return f"hand-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _running(label: str) -> bool:
+    _, _, rest = label.partition("hand-")
+    pid = rest.partition("-")[0]
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's, so it runs
+    return True
+
+
+def signer(settings: Settings, opened: Store) -> proof.FileSigner:
+    """The engine's key, made on first use, and its public half published beside it.
+
+    Raises:
+        KeyFault: a key that the store has used is gone, or the file is not a key.
+    """
+    key = proof.open_key(settings.key, used=opened.used_keys())
+    published = settings.key.parent / f"{key.key_id.removeprefix('sha256:')}.pub"
+    if not published.exists():
+        published.write_bytes(key.public_pem)
+    opened.remember_key(key.key_id)
+    return key
+
+
+def public_keys(settings: Settings) -> tuple[Path, ...]:
+    """The public keys that this installation has signed with, retired ones among them."""
+    return tuple(sorted(settings.key.parent.glob("*.pub")))
+
+
+def ring(settings: Settings) -> Ring:
+    """The queue's bell; the embedded server is started where none is named.
+
+    Raises:
+        QueueFault: the server cannot be reached or started.
+    """
+    return Ring(settings.redis_url or queueserver.ensure(settings.home))
+
+
+def tasks(settings: Settings) -> catalog.Catalog:
+    """The catalog of tasks.
+
+    Raises:
+        AuthorError: a file in it is wrong.
+    """
+    return catalog.load(settings.catalog)
+
+
+@contextmanager
+def parts(settings: Settings, *, boxed: bool = True) -> Iterator[pipeline.Parts]:
+    """Everything that the pipeline touches, let go of at the end.
+
+    Args:
+        settings: the settings.
+        boxed: whether attempts are to be run; else no engine is needed.
+    """
+    opened = store(settings)
+    box = sandbox(settings) if boxed else None
+    try:
+        yield pipeline.Parts(
+            store=opened,
+            blobs=blobs.Blobs.open(settings.blobs_url),
+            sandbox=box,
+            signer=signer(settings, opened),
+            publisher=publish.Publisher(root=settings.evidence),
+            clock=now,
+            new_id=new_id,
+            new_salt=lambda: secrets.token_bytes(16),
+            worker=worker_name(),
+            host=platform.node(),
+            versions={name: metadata.version(name) for name in NAMED} | {"python": platform.python_version()},
+            lease_s=settings.lease_s,
+        )
+    finally:
+        if box is not None:
+            box.close()
+        opened.close()
+
+
+def now() -> datetime:
+    """The time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh id: 20 random base-32 characters (100 bits), lower case, safe in a path."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+    return "".join(secrets.choice(alphabet) for _ in range(20))
+
+
+def worker_name() -> str:
+    """This process among all workers."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` at a SIGTERM or SIGINT. For the main thread of a process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+
+
+def require_engine(settings: Settings) -> None:
+    """See that what attempts run in holds every limit.
+
+    Raises:
+        EngineMissing: there is no engine, or it does not; the text says what to do.
+    """
+    if settings.sandbox is SandboxKind.DOCKER:
+        doctor.require(_engine_checks(settings))
+
+
+def look(settings: Settings) -> list[doctor.Check]:
+    """Look at each real part; nothing is raised, what fails is told."""
+    return [
+        *_told("engine", lambda: _engine_checks(settings)),
+        *_told("images", lambda: [_images(settings)]),
+        *_told("catalog", lambda: [_catalog(settings)]),
+        *_told("database", lambda: [_database(settings)]),
+        *_told("blobs", lambda: [_blobs(settings)]),
+        *_told("queue", lambda: [_queue(settings)]),
+        *_told("key", lambda: [_key(settings)]),
+    ]
+
+
+def _told(name: str, looked: Callable[[], list[doctor.Check]]) -> list[doctor.Check]:
+    try:
+        return looked()
+    except AssessorError as error:
+        return [doctor.Check(name=name, ok=False, found=str(error), mend="see docs/operating.md")]
+
+
+def _good(name: str, found: str) -> doctor.Check:
+    return doctor.Check(name=name, ok=True, found=found, mend="")
+
+
+def _engine_checks(settings: Settings) -> list[doctor.Check]:
+    if settings.sandbox is SandboxKind.UNSAFE_LOCAL:
+        return [
+            doctor.Check(
+                name="sandbox",
+                ok=False,
+                found="unsafe_local isolates nothing",
+                mend="unset ASSESSOR_SANDBOX where work of others is judged",
+            )
+        ]
+    api = engine.connect()
+    try:
+        return doctor.checks(engine.facts(api), runtime=settings.runtime)
+    finally:
+        api.close()
+
+
+def _images(settings: Settings) -> doctor.Check:
+    names = sorted({found.sandbox for found in tasks(settings).tasks()})
+    box = sandbox(settings)
+    try:
+        for name in names:
+            box.identity(name)
+    finally:
+        box.close()
+    return _good("images", f"{', '.join(names)} and their grader are ready")
+
+
+def _catalog(settings: Settings) -> doctor.Check:
+    found = tasks(settings)
+    problems = found.problems()
+    if problems:
+        return doctor.Check(
+            name="catalog",
+            ok=False,
+            found="; ".join(str(problem) for problem in problems),
+            mend="mend the files; assessor tasks lock writes a task's manifest",
+        )
+    return _good("catalog", f"{len(found.ids())} tasks in {settings.catalog}")
+
+
+def _database(settings: Settings) -> doctor.Check:
+    opened = store(settings)
+    try:
+        counts = opened.counts()
+    finally:
+        opened.close()
+    return _good("database", f"open, {counts.judged} attempts judged, {counts.unjudged} unjudged")
+
+
+def _blobs(settings: Settings) -> doctor.Check:
+    kept = blobs.Blobs.open(settings.blobs_url)
+    name = kept.put(b"assessor doctor")
+    kept.get(name)
+    return _good("blobs", f"written and read back at {settings.blobs_url}")
+
+
+def _queue(settings: Settings) -> doctor.Check:
+    if settings.redis_url is None and not queueserver.running(settings.home):
+        return _good("queue", "embedded server, not running now; assessor up starts it")
+    bell = ring(settings)
+    try:
+        waiting = len(bell.pending())
+    finally:
+        bell.close()
+    return _good("queue", f"answers, {waiting} jobs waiting")
+
+
+def _key(settings: Settings) -> doctor.Check:
+    opened = store(settings)
+    try:
+        key = signer(settings, opened)
+    finally:
+        opened.close()
+    return _good("key", key.key_id)

@@ -1,0 +1,279 @@
+"""The attacks there are, and the bench that judges them: intake, store, containers, evidence; all real."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import yaml
+from assessor.authoring import lock
+from rich.console import Console
+
+from assessor import blobs, catalog, display, pipeline, proof, publish, settings, wiring
+from assessor.errors import UploadRefused
+from assessor.intake import Received
+from assessor.sandbox.docker import Docker
+from assessor.store import Attempt, Submission
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+SHARED = ROOT.parent / "shared" / "attacks"
+
+#: Attacks on features that the engine does not have yet, and what will have them.
+LATER = {
+    "csv-formula": "the gradebook's CSV",
+    "git-url-ssrf": "hand-in by git URL",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """One folder of attack.yaml and submission/."""
+
+    name: str
+    group: str
+    task: str
+    expect: str
+    honest_score: Fraction
+    folder: Path
+    shared: bool
+
+    @property
+    def upload(self) -> Path:
+        """What is handed in: the archive where there is one alone, else the folder."""
+        files = list((self.folder / "submission").iterdir())
+        if self.group == "archive" and len(files) == 1 and files[0].suffix in (".zip", ".tar", ".gz"):
+            return files[0]
+        return self.folder / "submission"
+
+    def content(self) -> str:
+        """The one file of a pipeline attack, as text."""
+        (file,) = (self.folder / "submission").iterdir()
+        return file.read_text(encoding="utf-8")
+
+
+def read_attacks() -> list[Attack]:
+    """All attacks: the project's own, and the shared ones where they lie beside the checkout."""
+    found = []
+    for root, shared in ((HERE / "attacks", False), (SHARED, True)):
+        for path in sorted(root.glob("*/*/attack.yaml")):
+            said = yaml.safe_load(path.read_text(encoding="utf-8"))
+            found.append(
+                Attack(
+                    name=said["name"],
+                    group=said["group"],
+                    task=said["task"],
+                    expect=said["expect"],
+                    honest_score=Fraction(said["honest_score"]).limit_denominator(1000),
+                    folder=path.parent,
+                    shared=shared,
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """An upload that intake refused."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A judged attack.
+
+    Attributes:
+        learner_sees: everything of it that its learner can see.
+        private: the private report, parsed.
+    """
+
+    submission: Submission
+    attempt: Attempt
+    received: Received
+    judged: pipeline.Judged
+    learner_sees: str
+    private: dict
+
+    @property
+    def score(self) -> Fraction:
+        assert self.attempt.score is not None
+        return self.attempt.score
+
+    @property
+    def reasons(self) -> set[str]:
+        return {test.reason.value for test in self.judged.results if test.reason is not None}
+
+
+class Bench:
+    """Judges attacks in a small installation of its own."""
+
+    def __init__(self, home: Path, *, shared: bool) -> None:
+        self.config = settings.read({}, home=home / "home", catalog=home / "catalog")
+        self._shared = shared
+        _write_catalog(self.config.catalog, shared=shared)
+        self.store = wiring.store(self.config)
+        self.sandbox = Docker(root=self.config.catalog, owner=f"hostile-{secrets.token_hex(4)}")
+        self.tasks = catalog.load(self.config.catalog)
+        for name in self.tasks.ids():
+            manifest = lock.lock(self.tasks, name, self.sandbox)
+            (self.config.catalog / "tasks" / name / "manifest.json").write_bytes(manifest.dump())
+        self.tasks = catalog.load(self.config.catalog)
+        self.parts = pipeline.Parts(
+            store=self.store,
+            blobs=blobs.Blobs.open(self.config.blobs_url),
+            sandbox=self.sandbox,
+            signer=proof.open_key(self.config.key, used=()),
+            publisher=publish.Publisher(root=self.config.evidence),
+            clock=wiring.now,
+            new_id=wiring.new_id,
+            new_salt=lambda: secrets.token_bytes(16),
+            worker="hostile",
+            host="bench",
+            versions={},
+            lease_s=30,
+        )
+        self._lock = threading.Lock()
+
+    def submit(self, upload: Path, task: str, learner: str) -> tuple[Submission, Attempt, Received]:
+        """Hand in, without a queue."""
+        return pipeline.submit(
+            upload,
+            task_id=task,
+            learner=learner,
+            tasks=self.tasks,
+            spool=self.config.spool,
+            parts=self.parts,
+            ring=lambda attempt, epoch: None,
+        )
+
+    def judge(self, upload: Path, task: str, learner: str) -> Outcome | Refused:
+        """Hand in and judge."""
+        try:
+            submission, attempt, received = self.submit(upload, task, learner)
+        except UploadRefused as error:
+            return Refused(message=str(error))
+        return self.finish(submission, attempt, received)
+
+    def finish(self, submission: Submission, attempt: Attempt, received: Received) -> Outcome:
+        """Judge what was handed in."""
+        pipeline.assess(attempt.id, attempt.epoch, self.parts)
+        found = self.store.attempt(attempt.id)
+        assert found.problem is None, found.problem
+        judged = pipeline.judge(attempt.id, self.parts)
+        folder = self.parts.publisher.folder(attempt.id)
+        console = Console(record=True, width=200, file=(self.config.home / "console").open("w"))
+        console.print(display.result(judged))
+        console.file.close()
+        seen = [
+            console.export_text(),
+            json.dumps(display.feedback(judged).dump()),
+            *((folder / name).read_text(encoding="utf-8") for name in (publish.PAGE, publish.RECORD)),
+        ]
+        return Outcome(
+            submission=submission,
+            attempt=found,
+            received=received,
+            judged=judged,
+            learner_sees="\n".join(seen),
+            private=json.loads(judged.report),
+        )
+
+    def close(self) -> None:
+        self.sandbox.close()
+        self.store.close()
+
+
+def _write_catalog(root: Path, *, shared: bool) -> None:
+    """A catalog of the two attacked tasks; with the shared hidden tests where asked for."""
+    for name in ("tasks", "rubrics"):
+        shutil.copytree(HERE / name, root / name)
+    shutil.copytree(ROOT / "sandboxes", root / "sandboxes")
+    if not shared:
+        return
+    for task in ("median", "cli-sum"):
+        tests = root / "tasks" / task / "tests"
+        for file in tests.glob("test_*.py"):
+            file.unlink()
+        for file in (SHARED / "_tasks" / task / "hidden").glob("*.py"):
+            shutil.copy(file, tests / file.name)
+
+
+class Benches:
+    """Both benches, and the attacks that they judge, two at a time, ahead of the tests that ask for them."""
+
+    def __init__(self, folder: Path, attacks: list[Attack]) -> None:
+        self._folder = folder
+        self._made: dict[bool, Bench] = {}
+        self._making = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="attack")
+        self._futures: dict[Path, Future[Outcome | Refused]] = {
+            attack.folder: self._pool.submit(self._judge, attack) for attack in attacks
+        }
+
+    def of(self, attack: Attack) -> Bench:
+        """The bench with the tests that this attack is measured by."""
+        with self._making:
+            if attack.shared not in self._made:
+                name = "shared" if attack.shared else "own"
+                self._made[attack.shared] = Bench(self._folder / name, shared=attack.shared)
+            return self._made[attack.shared]
+
+    def outcome(self, attack: Attack) -> Outcome | Refused:
+        """What came of the attack."""
+        return self._futures[attack.folder].result()
+
+    def _judge(self, attack: Attack) -> Outcome | Refused:
+        return self.of(attack).judge(attack.upload, attack.task, f"{attack.group}-{attack.name}")
+
+    def all(self) -> list[Bench]:
+        return list(self._made.values())
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for bench in self._made.values():
+            bench.close()
+
+
+@pytest.fixture(scope="session")
+def benches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
+    """Judges the attacks of all collected tests."""
+    wanted = {
+        attack.folder: attack
+        for item in request.session.items
+        if (attack := getattr(item, "callspec", None) and item.callspec.params.get("attack")) is not None
+        and attack.group != "pipeline"
+    }
+    made = Benches(tmp_path_factory.mktemp("hostile"), list(wanted.values()))
+    yield made
+    made.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "attack" not in metafunc.fixturenames:
+        return
+    pipelines = metafunc.function.__name__ == "test_pipeline_attack_comes_out_as_its_file_says"
+    chosen = [
+        attack
+        for attack in read_attacks()
+        if (attack.group == "pipeline") is pipelines and attack.name not in LATER
+    ]
+    metafunc.parametrize("attack", chosen, ids=[f"{one.group}/{one.name}" for one in chosen])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not SHARED.is_dir():
+        terminalreporter.section("hostile submissions")
+        terminalreporter.line(
+            f"only the project's own ran: there is no {SHARED.parent.name}/{SHARED.name} beside"
+        )
+    for name, feature in LATER.items():
+        terminalreporter.line(f"hostile: {name} waits for {feature}")

@@ -1,0 +1,366 @@
+"""Every hostile submission, through the real path, held against what its file says must come of it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+import structlog
+
+from assessor import (
+    catalog,
+    digest,
+    jobs,
+    logs,
+    page,
+    proof,
+    publish,
+    queueserver,
+    verify,
+)
+from assessor.errors import AuthorError, VerificationFailed
+from assessor.settings import LogFormat
+from tests.hostile.conftest import HERE, LATER, ROOT, Attack, Benches, Outcome, Refused, read_attacks
+
+pytestmark = pytest.mark.docker
+
+# What the texts of `expect` mean -------------------------------------------------------------------------
+
+
+def judged(outcome: Outcome | Refused) -> Outcome:
+    assert isinstance(outcome, Outcome), outcome
+    return outcome
+
+
+def not_above_honest(outcome: Outcome, attack: Attack) -> None:
+    assert float(outcome.score) <= float(attack.honest_score) + 0.0005
+
+
+def exactly_honest(outcome: Outcome, attack: Attack) -> None:
+    assert float(outcome.score) == pytest.approx(float(attack.honest_score), abs=0.0005)
+
+
+def failed_for(*reasons: str) -> Callable[[Outcome, Attack], None]:
+    def check(outcome: Outcome, attack: Attack) -> None:
+        not_above_honest(outcome, attack)
+        assert outcome.reasons & set(reasons), outcome.reasons
+
+    return check
+
+
+def failed_test(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    assert outcome.reasons
+    # The grader lives: it told the end of every test itself.
+    assert outcome.judged.run.outcome.end.value == "complete"
+
+
+def no_escape(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    assert re.search(r"ESCAPE:.*:ok", json.dumps(outcome.private)) is None
+
+
+def flagged(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    assert outcome.received.flags
+
+
+def syntax_error(outcome: Outcome, attack: Attack) -> None:
+    failed_test(outcome, attack)
+    messages = {test.message for test in outcome.judged.results}
+    assert any("null bytes" in message or "SyntaxError" in message for message in messages), messages
+
+
+def no_core_file(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    assert not list(Path("/").glob("core*"))
+
+
+def escaped(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    assert not set(outcome.learner_sees) & set("\x1b\x00\x07\u202e")
+    assert "<script>alert" not in outcome.learner_sees
+
+
+def coarse(outcome: Outcome, attack: Attack) -> None:
+    """The evidence has no id and the learner's view no reason of a hidden test."""
+    not_above_honest(outcome, attack)
+    assert "crash" not in outcome.learner_sees.split("</html>")[0].split("criterion")[0]
+    assert outcome.judged.frozen.task.policy.tries is not None
+
+
+def nothing_survives(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    first = next(test for test in outcome.judged.results if "OLD" in test.output)
+    assert first.output.splitlines()[0].strip() == "OLD []"
+
+
+def bounded_output(outcome: Outcome, attack: Attack) -> None:
+    failed_for("output")(outcome, attack)
+    assert len(outcome.judged.report) < 1_000_000
+
+
+def no_priority(outcome: Outcome, attack: Attack) -> None:
+    exactly_honest(outcome, attack)
+    assert "RT ok" not in json.dumps(outcome.private)
+
+
+def no_secret(outcome: Outcome, attack: Attack) -> None:
+    not_above_honest(outcome, attack)
+    told = json.dumps(outcome.private)
+    assert "LEAK" in told
+    assert not re.search(r"(?i)pytest|nonce|token|secret|password|ASSESSOR_(?!WORK|CPU)", told)
+
+
+JUDGED: dict[str, Callable[[Outcome, Attack], None]] = {
+    "score: 0": not_above_honest,
+    "not above honest score": not_above_honest,
+    "score exactly the honest score": exactly_honest,
+    'not above honest score; no line "ESCAPE:...:ok"': no_escape,
+    "flagged": flagged,
+    "sandbox does not rely on a word filter": not_above_honest,
+    "failed cleanly: syntax error": syntax_error,
+    "escaped in every rendering": escaped,
+    "finishes within the limit; score: 0": not_above_honest,
+    "failed test; grader alive": failed_test,
+    "failed test": failed_test,
+    "failed test (crash)": failed_for("crash"),
+    "score: 0; no core file": no_core_file,
+    "score: 0; hidden inputs absent from learner-visible feedback": not_above_honest,
+    "score: 0; stdout of hidden tests not shown": not_above_honest,
+    "score: 0; no secret readable": no_secret,
+    "score: 0; nothing survives": nothing_survives,
+    "not above honest score; verdict kinds of hidden tests coarse, submissions rate-limited": coarse,
+    "verdict: timeout": failed_for("timeout"),
+    "verdict: timeout (deadline per call and per run)": failed_for("timeout"),
+    "verdict: pids (or timeout)": failed_for("processes", "timeout"),
+    "verdict: timeout|memory": failed_for("timeout", "memory"),
+    "verdict: memory": failed_for("memory"),
+    "verdict: memory|output or failed test": failed_test,
+    "verdict: disk|timeout or failed test": failed_test,
+    "verdict: disk or failed test; host unaffected": failed_test,
+    "verdict: output; log storage bounded": bounded_output,
+    "EPERM; honest score": no_priority,
+    "cleanup succeeds": not_above_honest,
+}
+
+#: Texts after which an upload may be, or must be, refused.
+AT_UPLOAD = {
+    "rejected at upload": (True, False, False),
+    "rejected at upload or these files dropped with a message": (True, True, False),
+    "rejected at upload or read as zip only": (True, False, True),
+}
+
+
+def test_attack_comes_out_as_its_file_says(attack: Attack, benches: Benches) -> None:
+    outcome = benches.outcome(attack)
+    if attack.expect in AT_UPLOAD:
+        refused, dropped, read = AT_UPLOAD[attack.expect]
+        if isinstance(outcome, Refused):
+            assert refused
+            assert re.search(r"upload .+: .+", outcome.message), outcome.message
+            assert not benches.of(attack).store.submissions(learner=f"{attack.group}-{attack.name}")
+        else:
+            not_above_honest(outcome, attack)
+            assert read or (dropped and outcome.received.dropped)
+        return
+    JUDGED[attack.expect](judged(outcome), attack)
+
+
+def test_learner_sees_nothing_of_hidden_tests(attack: Attack, benches: Benches) -> None:
+    outcome = benches.outcome(attack)
+    if isinstance(outcome, Refused):
+        return
+    hidden = [test for test in outcome.judged.results if not test.visible]
+    assert hidden
+    for test in hidden:
+        assert test.id not in outcome.learner_sees
+        for text in (test.message, test.detail, test.output, test.example or ""):
+            for line in text.splitlines():
+                if len(line.strip()) > 12:
+                    assert line.strip() not in outcome.learner_sees
+    for source in outcome.judged.frozen.task.test_files.values():
+        for line in source.decode().splitlines():
+            if len(line.strip()) > 24:
+                assert line.strip() not in outcome.learner_sees
+
+
+def test_evidence_of_an_attack_verifies_and_binds_its_submission(attack: Attack, benches: Benches) -> None:
+    outcome = benches.outcome(attack)
+    if isinstance(outcome, Refused):
+        return
+    bench = benches.of(attack)
+    folder = bench.parts.publisher.folder(outcome.attempt.id)
+    verify.evidence(
+        record=(folder / publish.RECORD).read_bytes(),
+        run=(folder / publish.RUN).read_bytes(),
+        envelope=(folder / publish.ENVELOPE).read_bytes(),
+        keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+        submission=outcome.submission.id,
+    )
+
+
+# Attacks that reach the engine another way -----------------------------------------------------------------
+
+
+def test_pipeline_attack_comes_out_as_its_file_says(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    PIPELINE[attack.expect](attack, tmp_path, benches)
+
+
+def _task_with(tmp_path: Path, text: str) -> catalog.Catalog:
+    for name in ("tasks", "rubrics"):
+        shutil.copytree(HERE / name, tmp_path / name)
+    shutil.copytree(ROOT / "sandboxes", tmp_path / "sandboxes")
+    (tmp_path / "tasks" / "median" / "task.yaml").write_text(text, encoding="utf-8")
+    return catalog.load(tmp_path)
+
+
+def refused_by_the_parser(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    with pytest.raises(AuthorError, match=r"tasks/median/task\.yaml:\d+"):
+        _task_with(tmp_path, attack.content()).task("median")
+
+
+def printed_as_text(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    control = next(one for one in read_attacks() if one.group == "control" and one.name == "correct")
+    outcome = judged(benches.of(control).judge(control.upload, "median", attack.content()))
+    frozen = dataclasses.replace(
+        outcome.judged.frozen, task=dataclasses.replace(outcome.judged.frozen.task, title=attack.content())
+    )
+    folder = benches.of(control).parts.publisher.folder(outcome.attempt.id)
+    html = page.evidence_page(
+        (folder / publish.RECORD).read_bytes(),
+        (folder / publish.RUN).read_bytes(),
+        frozen=frozen,
+        key_id="sha256:" + "0" * 64,
+    )
+    assert "cycler.__init__" in html
+    assert "uid=" not in html
+
+
+def one_log_line(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    with Path(attack.folder, "submission", "name.txt").open(encoding="utf-8", newline="") as file:
+        name = file.read()
+    for form in LogFormat:
+        logs.configure(form)
+        sink = io.StringIO()
+        structlog.configure(
+            logger_factory=structlog.PrintLoggerFactory(file=sink), cache_logger_on_first_use=False
+        )
+        structlog.get_logger().info("submitted", learner=name)
+        assert sink.getvalue().count("\n") == 1
+        assert "\x1b[31m" not in sink.getvalue()
+    structlog.reset_defaults()
+
+
+def pickle_is_refused(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    (file,) = (attack.folder / "submission").iterdir()
+    url = queueserver.ensure(tmp_path)
+    calls: list[tuple[str, int]] = []
+    try:
+        ring = jobs.Ring(url)
+        ring.ring("abc", 1)
+        with redis.Redis.from_url(url) as server:
+            (name,) = server.lrange(ring._queue.key, 0, -1)
+            server.hset(b"rq:job:" + name, "data", file.read_bytes())
+        ring.close()
+        jobs.work(url=lambda: url, assess=lambda one, epoch: calls.append((one, epoch)), burst=True)
+    finally:
+        queueserver.stop(tmp_path)
+    assert calls == []
+
+
+def bound_to_its_submission(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    control = next(one for one in read_attacks() if one.group == "control" and one.name == "correct")
+    bench = benches.of(control)
+    old, new = (judged(bench.judge(control.upload, "median", f"replay-{n}")) for n in (1, 2))
+    folder = bench.parts.publisher.folder(old.attempt.id)
+    with pytest.raises(VerificationFailed, match="submission: expected evidence of submission"):
+        verify.evidence(
+            record=(folder / publish.RECORD).read_bytes(),
+            run=(folder / publish.RUN).read_bytes(),
+            envelope=(folder / publish.ENVELOPE).read_bytes(),
+            keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+            submission=new.submission.id,
+        )
+
+
+def other_bytes_fail(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    content = attack.content().encode()
+    with pytest.raises(digest.NotCanonical):
+        digest.read(content, limit_bytes=1_000_000)
+    control = next(one for one in read_attacks() if one.group == "control" and one.name == "correct")
+    bench = benches.of(control)
+    folder = bench.parts.publisher.folder(judged(benches.outcome(control)).attempt.id)
+    record = (folder / publish.RECORD).read_bytes()
+    for changed in (content, json.dumps(json.loads(record)).encode(), record + b"\n"):
+        with pytest.raises(VerificationFailed, match=r"record: expected the record\.json that was signed"):
+            verify.evidence(
+                record=changed,
+                run=(folder / publish.RUN).read_bytes(),
+                envelope=(folder / publish.ENVELOPE).read_bytes(),
+                keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+            )
+
+
+def hashed_once(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    wrong = next(one for one in read_attacks() if one.group == "control" and one.name == "wrong")
+    correct = next(one for one in read_attacks() if one.group == "control" and one.name == "correct")
+    upload = tmp_path / "upload"
+    shutil.copytree(wrong.upload, upload)
+    bench = benches.of(wrong)
+    handed_in = bench.submit(upload, "median", "swapper")
+    shutil.copy(correct.upload / "solution.py", upload / "solution.py")
+    assert bench.finish(*handed_in).score == 0
+
+
+def no_xml_is_parsed(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0] in ("xml", "lxml") for name in names), path
+
+
+PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {
+    "rejected": refused_by_the_parser,
+    "schema error": refused_by_the_parser,
+    "printed as text": printed_as_text,
+    "escaped": one_log_line,
+    "JSON serializer; worker refuses pickle": pickle_is_refused,
+    "rejected: bound to submission id, hash and nonce": bound_to_its_submission,
+    "signature fails": other_bytes_fail,
+    "content-addressed copy, hashed once": hashed_once,
+    "refused: no DTD": no_xml_is_parsed,
+}
+
+
+# The table itself, and what is left at the end --------------------------------------------------------------
+
+
+def test_every_expectation_is_known() -> None:
+    for attack in read_attacks():
+        if attack.name not in LATER:
+            known = PIPELINE if attack.group == "pipeline" else JUDGED.keys() | AT_UPLOAD.keys()
+            assert attack.expect in known, f"{attack.group}/{attack.name}: {attack.expect!r}"
+
+
+def test_nothing_is_left_running(benches: Benches) -> None:
+    for attack in read_attacks():
+        if attack.group != "pipeline":
+            benches.outcome(attack)
+    for bench in benches.all():
+        label = f"label=assessor.owner={bench.sandbox._owner}"
+        for what in (["ps", "--all"], ["volume", "ls"]):
+            left = subprocess.run(
+                ["docker", *what, "--quiet", "--filter", label], capture_output=True, text=True, check=True
+            )
+            assert left.stdout == ""
