@@ -32,8 +32,6 @@ SOCKET = f"{LINK}/s"
 
 #: The one place that a submission can write to: its files lie in a folder below.
 SCRATCH = "/tmp"  # noqa: S108  a fresh file system inside the container, of this attempt alone
-LEARNER_WORK = f"{SCRATCH}/work"
-GRADER_WORK = f"{SCRATCH}/tests"
 
 #: The grader's own limits; a task has no say in them. Its memory has room for what the learner's side may
 #: send: a reply is bounded in bytes and in nodes.
@@ -149,7 +147,7 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
     disk = limits.disk_bytes if learner else GRADER_DISK_BYTES
     inodes = limits.files if learner else GRADER_FILES
     environment = {
-        "ASSESSOR_WORK": LEARNER_WORK if learner else GRADER_WORK,
+        "ASSESSOR_WORK": SCRATCH,
         "PYTHONHASHSEED": str(place.hash_seed),
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,

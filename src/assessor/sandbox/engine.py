@@ -7,6 +7,7 @@ turns whatever the client library raises into this system's errors. What contain
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from assessor.errors import AssessorError, EngineMissing, SandboxFault
 
 #: No single call of ours takes longer on a healthy engine; builds have a limit of their own.
 CALL_S = 60
+
+_USUAL = "unix:///var/run/docker.sock"
 
 #: Everything that the client library lets through: its own errors, and those of the two below it.
 TROUBLE = (
@@ -83,14 +86,24 @@ def connect(*, timeout_s: int = CALL_S, pool: int = 16) -> docker.APIClient:
         EngineMissing: none answers there.
     """
     try:
-        # An engine from before 1.41 (Docker 20.10) answers, and is refused by `doctor` in words.
         settings = docker.utils.kwargs_from_env()
+        _knock(settings.get("base_url") or _USUAL)
+        # An engine from before 1.41 (Docker 20.10) answers, and is refused by `doctor` in words.
         return docker.APIClient(version="auto", timeout=timeout_s, max_pool_size=pool, **settings)
     except TROUBLE as error:
         raise EngineMissing(
             "engine: expected Docker (or a compatible engine) to answer at DOCKER_HOST or its usual socket, "
             f"got: {error}; `script/setup` starts or installs one, `assessor doctor` tells more"
         ) from error
+
+
+def _knock(url: str) -> None:
+    # The client library leaves its socket open where nobody listens, so that is found out without it.
+    scheme, _, path = url.partition("://")
+    if scheme in ("unix", "http+unix"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(CALL_S)
+            probe.connect("/" + path.lstrip("/"))
 
 
 def facts(api: docker.APIClient) -> Facts:
