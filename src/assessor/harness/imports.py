@@ -8,6 +8,7 @@ that use it, and only those.
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -23,7 +24,7 @@ from .failure import LearnerRaised, TestEnded
 _OWN = frozenset(
     {
         *("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__path__", "__file__"),
-        *("__cached__", "__builtins__", "_assessor_ref", "_assessor_problem", "__dict__", "__class__"),
+        *("__cached__", "__builtins__", "_assessor_ref", "_assessor_problem", "_assessor_kept", "__dict__", "__class__"),
     }
 )
 
@@ -37,6 +38,7 @@ class Module(types.ModuleType):
         super().__init__(name)
         self.__dict__["_assessor_ref"] = Ref(None, 0, (name, ""))
         self.__dict__["_assessor_problem"] = None
+        self.__dict__["_assessor_kept"] = {}
         self.__dict__["__file__"] = proxies.source_name(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -62,11 +64,14 @@ class Module(types.ModuleType):
             return
         bridge = proxies.bridge()
         self._check(bridge)
+        proxies.keep(self, name, self.__dict__["_assessor_kept"])
         bridge.request(Op.SET, bridge.handle(self.__dict__["_assessor_ref"]), name, value)
 
     def __delattr__(self, name: str) -> None:
         bridge = proxies.bridge()
         self._check(bridge)
+        if proxies.give_back(self, name, self.__dict__["_assessor_kept"]):
+            return
         bridge.request(Op.DELETE, bridge.handle(self.__dict__["_assessor_ref"]), name)
 
     def __dir__(self) -> list[str]:
@@ -128,7 +133,7 @@ Missing.__getattr__ = _missing_attribute  # type: ignore[attr-defined]
 class View:
     """What an import statement takes names from: a name that is not there becomes `Missing`."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: types.ModuleType) -> None:
         self.__dict__["_assessor_module"] = module
 
     def __getattr__(self, name: str) -> Any:
@@ -144,14 +149,18 @@ class View:
         try:
             value = getattr(module, name)
         except AttributeError:
-            submodule = sys.modules.get(f"{module.__name__}.{name}")
-            if submodule is not None:
-                return submodule
-            return Missing(f"cannot import name {name!r} from {module.__name__!r}")
+            try:
+                return importlib.import_module(f"{module.__name__}.{name}")
+            except ModuleNotFoundError:
+                return Missing(f"cannot import name {name!r} from {module.__name__!r}")
         except TestEnded as error:
             if not proxies.bridge().collecting:
                 raise
             return Missing(error.message, error.reason)
+        own = proxies.own_module(value)
+        if own is not None:
+            # `from solution import *` hands libraries on: the test's own stay its own.
+            return own
         if isinstance(value, proxies.Class):
             type.__setattr__(value, "_assessor_named", True)
         return value
@@ -175,7 +184,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._stated = 0
-        self._packages: dict[str, bool] = {}
+        self._docs: dict[str, str | None] = {}
         self._import = builtins.__import__
 
     def install(self) -> None:
@@ -203,10 +212,11 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return self._import(name, globals, locals, fromlist or (), level)
         self._stated += 1
         try:
-            module = self._import(name, globals, locals, fromlist or (), level)
+            # Names are taken from the module one by one, by `View`: none of them is an error of the import.
+            top = self._import(name, globals, locals, (), level)
         finally:
             self._stated -= 1
-        return View(module) if fromlist and isinstance(module, Module) else module
+        return View(sys.modules[name]) if fromlist else top
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
@@ -226,7 +236,11 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if known is not None:
             return known
         try:
-            self._bridge.request(Op.LOAD, name)
+            module = self._bridge.request(Op.LOAD, name)
+            ref = self._bridge.ref(module)
+            if ref is not None:
+                doc = self._bridge.request(Op.GET, ref.handle, "__doc__")
+                self._docs[name] = doc if isinstance(doc, str) else None
         except TestEnded as error:
             # It would only take as long again: remembered for the whole run.
             self._bridge.unloadable[name] = error
@@ -248,6 +262,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if problem is None and vars(module).get("_assessor_loaded"):
             proxies.operate("reload", module.__name__)
         vars(module)["_assessor_loaded"] = True
+        vars(module)["__doc__"] = self._docs.get(module.__name__)
         if problem is not None:
             if not self._bridge.collecting:
                 raise problem

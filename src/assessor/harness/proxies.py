@@ -19,6 +19,7 @@ import pathlib
 import sys
 import types
 import uuid
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,8 @@ def bridge() -> Bridge:
 
 def _handle(value: Any) -> tuple[Bridge, int]:
     b = _BRIDGE[0]
+    if isinstance(value, Class):
+        return b, b.handle(vars(value)[_CLASS_REF])
     return b, b.handle(object.__getattribute__(value, _REF))
 
 
@@ -68,6 +71,24 @@ def make(b: Bridge, ref: Ref, described: Described) -> Any:
     if maker is None:
         raise wire.WireError(f"expected the description of an object, got kind {described.kind!r:.40}")
     return maker(b, ref, described.data)
+
+
+def keep(owner: Any, name: str, kept: dict[str, Any]) -> None:
+    """Remember what a module or class has under a name before a test puts something else there."""
+    if name not in kept:
+        kept[name] = operate("static", owner, name)
+
+
+def give_back(owner: Any, name: str, kept: dict[str, Any]) -> bool:
+    """Put back what was there; whether there was anything.
+
+    `monkeypatch` and `mock.patch` delete what they set on an owner whose `__dict__` seems not to have had it.
+    """
+    original = kept.pop(name, None)
+    if not original:
+        return False
+    operate("restore", owner, name, original[0])
+    return True
 
 
 # Functions
@@ -261,7 +282,10 @@ class Object:
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         """The instance's attributes, by value."""
-        found = operate("vars", self)
+        try:
+            found = operate("vars", self)
+        except TypeError as error:
+            raise AttributeError("__dict__") from error
         return found if type(found) is dict else {}
 
     def __repr__(self) -> str:
@@ -447,22 +471,18 @@ class Class(type):
         if name.startswith(("_assessor_", "__")):
             type.__setattr__(cls, name, value)
             return
-        kept = vars(cls)["_assessor_kept"]
-        if name not in kept:
-            kept[name] = operate("static", cls, name)
         stub = getattr(value, "_assessor_stub", None)
-        if stub == (cls, name) and kept[name]:
-            operate("restore", cls, name, kept.pop(name)[0])
+        kept = vars(cls)["_assessor_kept"]
+        if stub == (cls, name) and kept.get(name):
+            give_back(cls, name, kept)
             return
+        keep(cls, name, kept)
         b, handle = _class_handle(cls)
         b.request(Op.SET, handle, name, value)
 
     def __delattr__(cls, name: str) -> None:
         __tracebackhide__ = True
-        kept = vars(cls)["_assessor_kept"]
-        if kept.get(name):
-            # `monkeypatch` and `mock.patch` delete what they set on a class that seems not to have had it.
-            operate("restore", cls, name, kept.pop(name)[0])
+        if give_back(cls, name, vars(cls)["_assessor_kept"]):
             return
         b, handle = _class_handle(cls)
         b.request(Op.DELETE, handle, name)
@@ -808,12 +828,24 @@ def _built(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
 # Modules of the library and others, as objects with attributes
 
 
+def own_module(value: Any) -> types.ModuleType | None:
+    """The grader's own library module of the name that a proxy of a module bears, if there is one."""
+    name = _module_names.get(value) if type(value) is Object else None
+    if name is None or name.partition(".")[0] not in sys.stdlib_module_names | {"numpy"}:
+        return None
+    return sys.modules.get(name)
+
+
+_module_names: weakref.WeakKeyDictionary[Object, str] = weakref.WeakKeyDictionary()
+
+
 def _module(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
     name = str(data.get("name"))
     if name.partition(".")[0] in b.modules:
         ref.path = (name, "")
     proxy = Object.__new__(Object)
     object.__setattr__(proxy, _REF, ref)
+    _module_names[proxy] = name
     return proxy
 
 
