@@ -116,7 +116,8 @@ class _Manifest(authored.Strict):
 def make(tests: Sequence[Marked], *, rubric: Rubric, tests_digest: str, path: str) -> Manifest:
     """The manifest of these tests, in their order.
 
-    Points of a group (its mark's, else 1) are shared equally among its cases.
+    The points of a mark are its group's total and shared equally among the cases; without them each case is
+    worth 1.
 
     Args:
         tests: collected, and passed by every reference; what does not count is left out by the caller.
@@ -141,9 +142,8 @@ def make(tests: Sequence[Marked], *, rubric: Rubric, tests_digest: str, path: st
             raise FileInvalid(
                 f"{path}/{test.group}", "expected the same criterion and points on every case of one test"
             )
-        points = 1 if test.points is None else test.points
-        if points < 1:
-            raise FileInvalid(f"{path}/{test.group}", f"expected points of at least 1, got {points}")
+        if test.points is not None and test.points < 1:
+            raise FileInvalid(f"{path}/{test.group}", f"expected points of at least 1, got {test.points}")
         criterion = test.criterion or rubric.default
         if criterion is None:
             raise FileInvalid(
@@ -158,7 +158,7 @@ def make(tests: Sequence[Marked], *, rubric: Rubric, tests_digest: str, path: st
                 id=test.id,
                 group=test.group,
                 criterion=criterion,
-                points=Fraction(points, sizes[test.group]),
+                points=Fraction(1) if test.points is None else Fraction(test.points, sizes[test.group]),
                 visible=test.visible,
             )
         )
