@@ -97,7 +97,7 @@ class Blobs:
                 self._keeper.replace(key, data)
         except OSError as error:
             raise BlobFault(
-                f"blobs {self.place}: {len(data)} bytes cannot be written as {name}, nothing was kept: {error}"
+                f"blobs {self.place}: {name} ({len(data)} bytes) cannot be written, nothing was kept: {error}"
             ) from error
         return name
 
@@ -254,7 +254,9 @@ class _Bucket:
         try:
             self._store: Any = obstore.store.from_url(url)
         except (self._failed, ValueError) as error:
-            raise BlobFault(f"blobs {self.shown}: cannot be opened: {_first_line(error)}") from error
+            # From None: what the library says may repeat the URL whole.
+            said = _first_line(error).replace(url, self.shown)
+            raise BlobFault(f"blobs {self.shown}: cannot be opened: {said}") from None
 
     def create(self, key: str, data: bytes) -> bool:
         try:

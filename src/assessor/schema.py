@@ -154,7 +154,8 @@ attempts = sa.Table(
     sa.Index(None, "state", "seq"),
     # The database itself refuses a lease without an end and a judgement without a verdict.
     sa.CheckConstraint(
-        "(state = 'running') = (worker IS NOT NULL AND leased_at IS NOT NULL AND lease_until IS NOT NULL)",
+        "(state = 'running' AND worker IS NOT NULL AND leased_at IS NOT NULL AND lease_until IS NOT NULL) "
+        "OR (state <> 'running' AND worker IS NULL AND leased_at IS NULL AND lease_until IS NULL)",
         name="lease",
     ),
     sa.CheckConstraint("state <> 'judged' OR (verdict IS NOT NULL AND score IS NOT NULL)", name="verdict"),

@@ -87,8 +87,9 @@ def upgrade() -> None:
         sa.Column("report", sa.String(), nullable=True),
         sa.Column("problem", sa.String(), nullable=True),
         sa.CheckConstraint(
-            "(state = 'running') = "
-            "(worker IS NOT NULL AND leased_at IS NOT NULL AND lease_until IS NOT NULL)",
+            "(state = 'running' AND worker IS NOT NULL AND leased_at IS NOT NULL "
+            "AND lease_until IS NOT NULL) "
+            "OR (state <> 'running' AND worker IS NULL AND leased_at IS NULL AND lease_until IS NULL)",
             name=op.f("ck_attempts_lease"),
         ),
         sa.CheckConstraint(
