@@ -370,7 +370,7 @@ def test_service_is_ready_when_it_listens_and_outlives_a_program(agent: Agent) -
     fetch = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}').read())"
     assert agent.run(fetch)["stdout"] == b"b'hi'\n"
     assert agent.run(fetch)["stdout"] == b"b'hi'\n"
-    report = agent.ask("service")
+    report = agent.ask("service", wait_ms=0)
     assert report["status"] is None
     assert report["log"].startswith(b"up\n")
 
@@ -405,7 +405,7 @@ def test_service_that_dies_during_a_program_is_seen_dead(agent: Agent) -> None:
         "            os.kill(int(pid), signal.SIGKILL)\n"
         "    except OSError: pass\n"
     )
-    assert agent.ask("service")["status"] == -9
+    assert agent.ask("service", wait_ms=0)["status"] == -9
 
 
 PATHS = st.one_of(st.text(max_size=40), st.from_regex(r"[a./\0\\]{0,12}", fullmatch=True))

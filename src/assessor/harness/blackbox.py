@@ -115,7 +115,8 @@ class Agent:
     - `read`: `box`, `path`. Gives `content`.
     - `names`: `box`. Gives `paths`.
     - `serve`: `box`, `command`, `env`, `ready_ms`. Gives `port` once the service listens.
-    - `service`: gives `log` (bytes), `status` (None while it runs).
+    - `service`: `wait_ms` (how long its end is waited for). Gives `log` (bytes), `status` (None while it
+      runs).
 
     A reply may hold `limit` (`[reason, text]`), alone or with what was printed: the test is over then.
     `refused` (a text) says that a path or a file is not as asked for.
@@ -233,16 +234,17 @@ class Agent:
         ready_s = request["ready_ms"] / 1000
         if service.wait_ready(ready_s):
             return {"port": port}
-        report = self._report({})
+        report = self._report({"wait_ms": 0})
         if report["status"] is None:
             limit = ["timeout", f"expected the service to listen on $PORT ({port}) within {ready_s:g} s"]
         else:
             limit = ["crash", f"expected the service to listen, got its end with status {report['status']}"]
         return {"limit": limit, **report}
 
-    def _report(self, _: Mapping[str, Any]) -> Reply:
+    def _report(self, request: Mapping[str, Any]) -> Reply:
         if self._service is None:
             return {"log": b"", "status": None}
+        self._service.wait(request["wait_ms"] / 1000)
         reply: Reply = {"log": self._service.log(), "status": self._service.status()}
         if self._service.flooded:
             text = f"expected at most {self._bounds.output_bytes} bytes printed by the service, got more"
@@ -343,6 +345,11 @@ class Service:
                 return False
             time.sleep(_POLL_S)
         return True
+
+    def wait(self, within_s: float) -> None:
+        """Wait for its end, but not for ever."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_s)
 
     def log(self) -> bytes:
         """What it printed so far, both streams, `output_bytes` at most."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json as jsonlib
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ _SERVICE = "service"
 
 #: What the agent may need beside a program's own time: to copy, to end what is left, to collect; seconds.
 _GRACE_S = 6.0
+#: How long a service whose connection closed may take to be seen dead, milliseconds.
+_LAST_BREATH_MS = 500
 #: How much of one program's output is noted for the report, bytes; the note is cut further on.
 _NOTE_BYTES = 16 * 1024
 _TEXT_CHARS = 500
@@ -287,14 +289,14 @@ class Service:
         if not self._held.broken:
             _note(self._report())
 
-    def _report(self) -> dict[str, Any]:
-        return self._held.ask({"kind": "service"}, timeout_s=_GRACE_S)
+    def _report(self, *, wait_ms: int = 0) -> dict[str, Any]:
+        return self._held.ask({"kind": "service", "wait_ms": wait_ms}, timeout_s=_GRACE_S)
 
     def _failed(self, error: exchange.ExchangeFailed) -> failure.TestEnded:
         """The failure for an exchange that failed: a closed connection is a crash only of a dead service."""
         if error.reason != "crash":
             return failure.TestEnded(error.reason, f"service: {error}")
-        status = self._report().get("status")
+        status = self._report(wait_ms=_LAST_BREATH_MS).get("status")
         if status is None:
             return failure.TestEnded("protocol", f"service: {error}; it still runs")
         return failure.TestEnded("crash", f"service: {error}; it ended with status {_text(status)}")
@@ -374,12 +376,26 @@ def pytest_runtest_setup() -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown() -> Iterator[None]:
+def pytest_runtest_teardown() -> Generator[None, object, object]:
     """After all fixtures of a test: its agent goes, and every process and file with it."""
     try:
         return (yield)
     finally:
         _running().close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A test's own code runs, for whatever ends it."""
+    with failure.calling(True):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup() -> Generator[None, object, object]:
+    """A fixture's code runs, maybe in the midst of a test's (`getfixturevalue`)."""
+    with failure.calling(False):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
