@@ -9,6 +9,7 @@ A SQLite database is a file of mode 0600 in WAL mode with its `-wal` and `-shm` 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -161,8 +162,11 @@ def _engine(url: sa.URL) -> sa.Engine:
         raise OSError("expected the path of a file: several processes share the store")
     file = Path(url.database)
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Names and salts are in it: made before SQLite would, with nothing for others.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # Names and salts are in it: made before SQLite would, with nothing for others. Only where it is new: to
+    # close a descriptor of a database drops all locks that this process holds on it (fcntl(2)), another
+    # process then takes itself for the last one and removes the log that this one goes on writing to.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S, "isolation_level": None})
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
