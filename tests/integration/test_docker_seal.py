@@ -260,7 +260,8 @@ HOSTILE = {
         {Reason.ERROR, Reason.DISK},
     ),
     "kill all": (
-        "    import os, signal\n    os.kill(1, signal.SIGKILL)\n    os.kill(-1, signal.SIGKILL)\n"
+        "    import contextlib, os, signal\n    for victim in (1, os.getppid(), -1):\n"
+        "        with contextlib.suppress(OSError):\n            os.kill(victim, signal.SIGKILL)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n",
         {Reason.CRASH},
     ),

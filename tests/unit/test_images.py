@@ -57,11 +57,14 @@ def test_folder_without_a_dockerfile_is_named(tmp_path: Path) -> None:
 
 def test_build_context_has_no_times_and_no_owners(tmp_path: Path) -> None:
     sink = io.BytesIO()
-    images._pack(sink, {"Dockerfile": b"FROM x", "b": b"2", "a": b"1"}, None)
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "x.py").write_text("x = 1")
+    images._pack(sink, {"Dockerfile": b"FROM x", "b": b"2", "a": b"1"}, tree=tree)
     sink.seek(0)
     with tarfile.open(fileobj=sink) as archive:
         entries = archive.getmembers()
-    assert [entry.name for entry in entries] == ["Dockerfile", "a", "b", "wheels.txt"]
+    assert [entry.name for entry in entries] == ["Dockerfile", "a", "b", "wheels/deep/x.py"]
     assert {(entry.mtime, entry.uid, entry.gid, entry.uname) for entry in entries} == {(0, 0, 0, "")}
 
 

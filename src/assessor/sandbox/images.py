@@ -147,29 +147,47 @@ class Images:
     def _build(self, name: str, tag: str, files: Mapping[str, bytes], recipe: str) -> None:
         lock = self._sandboxes / name / "requirements.lock"
         resolved = wheels.resolve(lock, cache=self._cache) if lock.exists() else None
+        arguments = {} if resolved is None else {"WHEELS": self._wheels(resolved)}
+        listing = (resolved.listing if resolved else "").encode()
         with tempfile.TemporaryFile() as context:
-            _pack(context, files, resolved)
-            context.seek(0)
-            last: list[str] = []
-            # The classic builder: BuildKit is missing on some engines, and nothing here needs it.
-            for step in self._api.build(
-                fileobj=context,
-                custom_context=True,
-                tag=tag,
-                network_mode="none",
-                rm=True,
-                forcerm=True,
-                decode=True,
-                timeout=_BUILD_S,
-                labels={base.LABEL_RECIPE: recipe},
-            ):
-                line = (step.get("stream") or step.get("error") or "").strip()
-                if line:
-                    last = [*last[-9:], line]
-                if "error" in step:
-                    raise ImageFault(
-                        f"image {tag}: expected {name}/Dockerfile to build, got: " + "\n".join(last)
-                    )
+            _pack(context, {**files, "wheels.txt": listing})
+            self._run(context, f"{name}/Dockerfile", tag, arguments=arguments, recipe=recipe)
+
+    def _wheels(self, resolved: wheels.Wheels) -> str:
+        """An image of unpacked packages alone: they are large, and change less often than the rest."""
+        tag = f"assessor/wheels:{resolved.name}"
+        if self._find(tag) is None:
+            self._say(f"{tag}: building")
+            with tempfile.TemporaryFile() as context:
+                _pack(context, {"Dockerfile": b"FROM scratch\nCOPY wheels/ /\n"}, tree=resolved.tree)
+                self._run(
+                    context, "packages", tag, arguments={}, recipe=digest.sha256(resolved.listing.encode())
+                )
+        return tag
+
+    def _run(
+        self, context: IO[bytes], what: str, tag: str, *, arguments: Mapping[str, str], recipe: str
+    ) -> None:
+        context.seek(0)
+        last: list[str] = []
+        # The classic builder: BuildKit is missing on some engines, and nothing here needs it.
+        for step in self._api.build(
+            fileobj=context,
+            custom_context=True,
+            tag=tag,
+            buildargs=dict(arguments),
+            network_mode="none",
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=_BUILD_S,
+            labels={base.LABEL_RECIPE: recipe},
+        ):
+            line = (step.get("stream") or step.get("error") or "").strip()
+            if line:
+                last = [*last[-9:], line]
+            if "error" in step:
+                raise ImageFault(f"image {tag}: expected {what} to build, got: " + "\n".join(last))
 
     def _packages(self, image: str) -> str:
         """The package list of an image, asked of the image itself once and kept by its id."""
@@ -244,8 +262,8 @@ def _walk(folder: Path, prefix: str) -> dict[str, bytes]:
     }
 
 
-def _pack(sink: IO[bytes], files: Mapping[str, bytes], resolved: wheels.Wheels | None) -> None:
-    """Write the build context: the recipe's files, the unpacked wheels, their list; no times, no owners."""
+def _pack(sink: IO[bytes], files: Mapping[str, bytes], *, tree: Path | None = None) -> None:
+    """Write a build context without times or owners: files, and a folder's content as `wheels/`."""
     with tarfile.open(fileobj=sink, mode="w") as archive:
 
         def add(path: str, size: int, mode: int, content: IO[bytes]) -> None:
@@ -256,15 +274,11 @@ def _pack(sink: IO[bytes], files: Mapping[str, bytes], resolved: wheels.Wheels |
 
         for path in sorted(files):
             add(path, len(files[path]), 0o644, io.BytesIO(files[path]))
-        listing = (resolved.listing if resolved else "").encode()
-        add("wheels.txt", len(listing), 0o644, io.BytesIO(listing))
-        if resolved is None:
-            return
-        for found in sorted(resolved.tree.rglob("*")):
+        for found in sorted(tree.rglob("*")) if tree else ():
             if found.is_file():
                 status = found.stat()
                 with found.open("rb") as content:
-                    relative = found.relative_to(resolved.tree).as_posix()
+                    relative = found.relative_to(tree or found).as_posix()
                     add(f"wheels/{relative}", status.st_size, status.st_mode & 0o755, content)
 
 

@@ -36,10 +36,12 @@ class Wheels:
     """Unpacked packages.
 
     Attributes:
+        name: of this very set, for this machine: 16 hex digits.
         tree: folder to be put on the interpreter's path.
         listing: `name version sha256`, one line each, sorted.
     """
 
+    name: str
     tree: Path
     listing: str
 
@@ -69,7 +71,7 @@ def resolve(lock: Path, *, cache: Path) -> Wheels:
             except OSError:
                 if not home.is_dir():
                     raise
-    return Wheels(tree=home / "tree", listing=(home / "wheels.txt").read_text())
+    return Wheels(name=name, tree=home / "tree", listing=(home / "wheels.txt").read_text())
 
 
 def _download(lock: Path, target: Path) -> list[Path]:
