@@ -37,7 +37,10 @@ _MISSING = {
     End.WALL: (Reason.TIMEOUT, "The time of the whole run was up before this test had finished."),
     End.MEMORY: (Reason.MEMORY, "The submission ran out of memory before this test had finished."),
     End.LEARNER_LOST: (Reason.CRASH, "The submission's processes were gone before this test had finished."),
-    End.GRADER_MEMORY: (Reason.MEMORY, "What the submission returned took all memory before this test ended."),
+    End.GRADER_MEMORY: (
+        Reason.MEMORY,
+        "What the submission returned took all memory before this test ended.",
+    ),
 }
 
 

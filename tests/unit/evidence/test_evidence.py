@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessor import digest, evidence, scoring
@@ -150,6 +150,7 @@ def test_parsed_record_writes_the_same_bytes(make):
 REASONS = st.dictionaries(st.integers(1, 7), st.sampled_from(Reason))
 
 
+@settings(max_examples=40)
 @given(REASONS, st.integers(0, 4), st.integers(0, 2**64 - 1), st.sampled_from(End))
 def test_any_record_round_trips(make, failed, marks, seed, end):
     data = make.record(failed, style=marks, seed=seed, end=end)

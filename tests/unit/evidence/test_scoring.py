@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessor import scoring
@@ -93,7 +93,9 @@ def test_criterion_without_tests_is_never_full_marks(make, frozen):
         scoring.score(frozen.rubric, tests)
 
 
-# Laws
+# Laws, on fewer examples than usual: seven of them share the seconds that unit tests may take.
+
+LAW = settings(max_examples=40)
 
 
 def _levels(*thresholds: int) -> tuple[Level, ...]:
@@ -175,6 +177,7 @@ def assert_no_lower(rubric: Rubric, before: scoring.Assessment, after: scoring.A
         assert rank(criterion.levels, now.level) >= rank(criterion.levels, was.level)
 
 
+@LAW
 @given(work(), st.data())
 def test_one_more_test_passed_never_lowers_anything(made, data):
     rubric, tests, marks = made
@@ -186,6 +189,7 @@ def test_one_more_test_passed_never_lowers_anything(made, data):
     assert_no_lower(rubric, scoring.score(rubric, tests, marks), scoring.score(rubric, better, marks))
 
 
+@LAW
 @given(work())
 def test_one_more_mark_given_never_lowers_anything(made):
     rubric, tests, marks = made
@@ -195,6 +199,7 @@ def test_one_more_mark_given_never_lowers_anything(made):
             assert_no_lower(rubric, scoring.score(rubric, tests, marks), scoring.score(rubric, tests, better))
 
 
+@LAW
 @given(work())
 def test_score_is_between_nothing_and_all_of_it(made):
     rubric, tests, marks = made
@@ -207,6 +212,7 @@ def test_score_is_between_nothing_and_all_of_it(made):
     )
 
 
+@LAW
 @given(work())
 def test_all_tests_and_marks_give_exactly_everything(made):
     rubric, tests, _ = made
@@ -216,6 +222,7 @@ def test_all_tests_and_marks_give_exactly_everything(made):
     assert (scored.total, scored.verdict) == (1, Verdict.PASSED)
 
 
+@LAW
 @given(work(), st.data())
 def test_order_of_results_and_criteria_never_shows(made, data):
     rubric, tests, marks = made
@@ -226,6 +233,7 @@ def test_order_of_results_and_criteria_never_shows(made, data):
     assert (other.total, other.level, other.verdict) == (scored.total, scored.level, scored.verdict)
 
 
+@LAW
 @given(work())
 def test_no_failed_work_carries_a_passing_level(made):
     rubric, tests, marks = made
