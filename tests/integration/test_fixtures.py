@@ -1,41 +1,75 @@
-"""Program, service and workdir through both sides of the harness, as local processes."""
+"""Program, service and workdir through both sides of the harness, in every sandbox."""
 
 from __future__ import annotations
 
-import shutil
 import textwrap
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assessor.limits import Limits
-from assessor.sandbox import unsafe_local
-from assessor.sandbox.protocol import Ended, Event, Finished, Order, Reason, Service
+from assessor.sandbox.docker import Docker
+from assessor.sandbox.protocol import Ended, Event, Finished, Order, Reason, Sandbox, Service
+from assessor.sandbox.unsafe_local import UnsafeLocal
 
-PYTHON = ("python3", "main.py")
 SERVER = Service(command=("python3", "server.py"), ready_s=10)
 
 Results = Mapping[str, Finished]
 
 
-def judge(submission: Mapping[str, str], tests: str, **more: Any) -> Results:
-    """Run one file of tests; what became of each, by the test's name."""
-    events: list[Event] = []
-    defaults: dict[str, Any] = {"limits": Limits(wall_s=60, call_s=10), "command": PYTHON, "service": SERVER}
-    order = Order(
-        attempt="a",
-        epoch=1,
-        profile="python",
-        bundle={path: textwrap.dedent(text).encode() for path, text in submission.items()},
-        tests={"test_it.py": textwrap.dedent(tests).encode()},
-        modules=(),
-        seed=1,
-        **{**defaults, **more},
-    )
-    unsafe_local.UnsafeLocal().run(order, on_event=events.append)
-    assert isinstance(events[-1], Ended)
-    return {event.id.rpartition("::")[2]: event for event in events if isinstance(event, Finished)}
+class Judge:
+    """Judges in one sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def __call__(self, submission: Mapping[str, str], tests: str, **more: Any) -> Results:
+        """Run one file of tests; what became of each, by the test's name."""
+        events: list[Event] = []
+        defaults: dict[str, Any] = {
+            "profile": "python",
+            "limits": Limits(wall_s=60, call_s=10),
+            "command": ("python3", "main.py"),
+            "service": SERVER,
+        }
+        order = Order(
+            attempt=uuid.uuid4().hex,
+            epoch=1,
+            bundle={path: textwrap.dedent(text).encode() for path, text in submission.items()},
+            tests={"test_it.py": textwrap.dedent(tests).encode()},
+            modules=(),
+            seed=1,
+            **{**defaults, **more},
+        )
+        self.sandbox.run(order, on_event=events.append)
+        assert isinstance(events[-1], Ended)
+        return {event.id.rpartition("::")[2]: event for event in events if isinstance(event, Finished)}
+
+
+def docker() -> Sandbox:
+    return Docker(root=Path(__file__).parents[2], owner=f"test-{uuid.uuid4().hex}")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(docker, marks=pytest.mark.docker), UnsafeLocal])
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    sandbox = request.param()
+    yield Judge(sandbox)
+    sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def local_judge() -> Judge:
+    return Judge(UnsafeLocal())
+
+
+@pytest.fixture(scope="module")
+def docker_judge() -> Iterator[Judge]:
+    sandbox = docker()
+    yield Judge(sandbox)
+    sandbox.close()
 
 
 def outcome(results: Results) -> dict[str, str]:
@@ -61,14 +95,7 @@ ECHO_JS = """
     process.exit(data.length);
 """
 
-LANGUAGES = [("python3", "main.py", ECHO)] + ([("node", "main.js", ECHO_JS)] if shutil.which("node") else [])
-
-
-@pytest.mark.parametrize(("runtime", "name", "source"), LANGUAGES, ids=[case[0] for case in LANGUAGES])
-def test_same_tests_grade_a_program_in_any_language(runtime: str, name: str, source: str) -> None:
-    results = judge(
-        {name: source},
-        """
+TEXTS_AND_FOLDERS = """
         from hypothesis import given, settings, strategies as st
 
         def test_text_comes_back(program):
@@ -102,9 +129,10 @@ def test_same_tests_grade_a_program_in_any_language(runtime: str, name: str, sou
 
         def test_wrong(program):
             assert program(stdin="x").stdout == "y"
-        """,
-        command=(runtime, name),
-    )
+"""
+
+
+def check_texts_and_folders(results: Results) -> None:
     assert outcome(results) == {
         "test_text_comes_back": "passed",
         "test_each_run_is_fresh": "passed",
@@ -117,7 +145,18 @@ def test_same_tests_grade_a_program_in_any_language(runtime: str, name: str, sou
     assert "some trouble" in results["test_wrong"].output
 
 
-def test_limit_ends_the_test_with_its_reason_and_the_next_one_runs() -> None:
+def test_python_program_is_graded(local_judge: Judge) -> None:
+    check_texts_and_folders(local_judge({"main.py": ECHO}, TEXTS_AND_FOLDERS))
+
+
+@pytest.mark.docker
+def test_same_tests_grade_a_node_program(docker_judge: Judge) -> None:
+    check_texts_and_folders(
+        docker_judge({"main.js": ECHO_JS}, TEXTS_AND_FOLDERS, profile="node", command=("node", "main.js"))
+    )
+
+
+def test_limit_ends_the_test_with_its_reason_and_the_next_one_runs(judge: Judge) -> None:
     results = judge(
         {
             "main.py": """
@@ -131,7 +170,7 @@ def test_limit_ends_the_test_with_its_reason_and_the_next_one_runs() -> None:
                         print("done")
                     case "kill": os.kill(os.getppid(), signal.SIGKILL)
                     case "files":
-                        for n in range(300): open(str(n), "w")
+                        open("big", "wb").write(bytes(1_500_000))
                     case "link": os.symlink("/etc/passwd", "out")
             """
         },
@@ -172,7 +211,7 @@ def test_limit_ends_the_test_with_its_reason_and_the_next_one_runs() -> None:
         def test_missing_command(program):
             assert program(command=["no-such-thing"]).returncode == 127
         """,
-        limits=Limits(wall_s=60, call_s=10, files=200),
+        limits=Limits(wall_s=60, call_s=10, reply_bytes=1_000_000),
     )
     assert outcome(results) == {
         "test_sleep": "timeout",
@@ -211,7 +250,7 @@ COUNTER = """
 """
 
 
-def test_service_is_talked_to_over_http_and_fresh_for_each_test() -> None:
+def test_service_is_talked_to_over_http_and_fresh_for_each_test(judge: Judge) -> None:
     results = judge(
         {
             "server.py": COUNTER,
@@ -298,8 +337,10 @@ MISBEHAVIOUR = {
 }
 
 
-def test_service_that_misbehaves_fails_the_test_with_the_reason_and_the_next_one_runs() -> None:
-    results = judge(
+def test_service_that_misbehaves_fails_the_test_with_the_reason_and_the_next_one_runs(
+    local_judge: Judge,
+) -> None:
+    results = local_judge(
         {"server.py": RAW},
         f"""
         import pytest
@@ -320,8 +361,8 @@ def test_service_that_misbehaves_fails_the_test_with_the_reason_and_the_next_one
         assert message in results[f"test_it[{path}]"].message
 
 
-def test_service_that_never_listens_fails_the_test_and_shows_its_log() -> None:
-    results = judge(
+def test_service_that_never_listens_fails_the_test_and_shows_its_log(local_judge: Judge) -> None:
+    results = local_judge(
         {
             "server.py": """
                 import sys, time
@@ -346,8 +387,8 @@ def test_service_that_never_listens_fails_the_test_and_shows_its_log() -> None:
     assert all("no database" in result.output for result in results.values())
 
 
-def test_limit_hit_in_a_fixture_leaves_the_next_test_its_own_fixtures() -> None:
-    results = judge(
+def test_limit_hit_in_a_fixture_leaves_the_next_test_its_own_fixtures(local_judge: Judge) -> None:
+    results = local_judge(
         {"main.py": "import sys, time\nif sys.argv[1:]: time.sleep(600)"},
         """
         import pytest
@@ -382,10 +423,53 @@ def test_limit_hit_in_a_fixture_leaves_the_next_test_its_own_fixtures() -> None:
     }
 
 
-def test_task_without_a_command_says_what_it_lacks() -> None:
-    results = judge(
+def test_task_without_a_command_says_what_it_lacks(local_judge: Judge) -> None:
+    results = local_judge(
         {"main.py": ""}, "def test_a(program): program()\ndef test_b(service): pass", command=(), service=None
     )
     assert outcome(results) == {"test_a": "error", "test_b": "error"}
     assert "expected tests.command in task.yaml" in results["test_a"].message
     assert "expected tests.service in task.yaml" in results["test_b"].message
+
+
+@pytest.mark.docker
+def test_container_limit_hit_by_a_program_is_the_reason_and_the_next_test_runs(docker_judge: Judge) -> None:
+    results = docker_judge(
+        {
+            "main.py": """
+                import os, sys
+                match sys.argv[1]:
+                    case "memory":
+                        hoard = []
+                        while True: hoard.append(bytes(range(256)) * 40_000)
+                    case "processes":
+                        while True:
+                            try: os.fork()
+                            except OSError: pass
+                    case "disk":
+                        for n in range(1000): open(f"f{n}", "wb").write(bytes(1_000_000))
+                    case "inodes":
+                        for n in range(100_000): open(str(n), "w")
+                    case "fine": print("fine")
+            """
+        },
+        """
+        import pytest
+
+        @pytest.mark.parametrize("what", ["memory", "processes", "disk", "inodes"])
+        def test_it(program, what):
+            assert program("fine").stdout == "fine\\n"
+            with pytest.raises(Exception):
+                program(what)
+
+        def test_last(program):
+            assert program("fine").stdout == "fine\\n"
+        """,
+    )
+    assert outcome(results) == {
+        "test_it[memory]": "memory",
+        "test_it[processes]": "processes",
+        "test_it[disk]": "disk",
+        "test_it[inodes]": "disk",
+        "test_last": "passed",
+    }
