@@ -129,7 +129,7 @@ class NotFound(AssessorError):
 
 
 class MarkInvalid(AssessorError):
-    """A reviewer's mark is for no criterion scored by review, or out of its range; the reviewer can mend it."""
+    """A reviewer's mark is for no criterion scored by review, or out of its range; they can mend it."""
 
 
 class VerificationFailed(AssessorError):
