@@ -12,6 +12,7 @@ store's word); none lost; evidence for each; nothing left waiting, running or un
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -24,7 +25,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class Plan:
         count: submissions.
         workers: worker processes.
         seed: of what is killed when.
-        mean_s: mean time between two kills, seconds.
+        every: mean number of conclusions between two kills; there is one at least, so that a machine too slow
+            to start a worker between two kills still gets done.
         lease_s: how long a lease holds, seconds.
         sweep_s: time between two sweeps, seconds.
         fake: whether attempts follow a script.
@@ -76,7 +77,7 @@ class Plan:
     count: int
     workers: int
     seed: int
-    mean_s: float
+    every: float
     lease_s: int
     sweep_s: float
     fake: bool
@@ -156,7 +157,8 @@ def write_catalog(root: Path) -> None:
         grader = "grader: grader\n" if role == "learner" else ""
         (folder / "sandbox.yaml").write_text(
             f"name: {name}\nsummary: {name}\nlanguages: [python]\nrole: {role}\n{grader}"
-            "isolation: container\nceiling: {wall_s: 60, call_s: 10, memory_mib: 512}\n"
+            "isolation: container\nceiling: {wall_s: 60, call_s: 10, cpu_percent: 100, memory_mib: 512, "
+            "pids: 64, output_kib: 1024, reply_kib: 16384, disk_mib: 64, files: 4096}\n"
         )
     (root / "rubrics").mkdir()
     for name in ("one", "two", "three"):
@@ -173,7 +175,7 @@ def write_catalog(root: Path) -> None:
         (folder / "task.yaml").write_text(
             f'id: {name}\nversion: "1.0"\ntitle: {name}\nsummary: {name}\nlevel: beginner\nminutes: 5\n'
             f"sandbox: python\nsubmission:\n  required: [solution.py]\n  allow: ['*.py']\nrubric: {name}\n"
-            "policy:\n  tries: 10000\n  cooldown_s: 0\n  feedback: {visible: full, hidden: counts}\n"
+            "policy:\n  tries: 1000\n  cooldown_s: 0\n  feedback: {visible: full, hidden: counts}\n"
         )
         marked = [
             manifest.Marked(id=test, group=test, criterion=None, points=None, visible=False)
@@ -204,7 +206,7 @@ def uploads(plan: Plan) -> list[tuple[str, Path, str]]:
     return [(*one, "passed") for one in solutions] + [(*one, "failed") for one in starters]
 
 
-@contextmanager
+@contextlib.contextmanager
 def parts(plan: Plan, *, boxed: bool) -> Iterator[pipeline.Parts]:
     """The parts of the installation, with a store that notes, and the script where one is asked for."""
     store = NotingStore.open(plan.settings.database_url)
@@ -318,15 +320,27 @@ def _ring(plan: Plan, attempt: str, epoch: int) -> None:
 
 def _kill(plan: Plan, supervisor_pid: int, kills: Counter[str], done: threading.Event) -> None:
     chance = random.Random(plan.seed)  # noqa: S311  # a repeatable order of kills, no secret
-    while not done.wait(chance.expovariate(1 / plan.mean_s)):
+    while True:
+        due = _concluded(plan).total() + 1 + int(chance.expovariate(1 / plan.every))
+        while _concluded(plan).total() < due:
+            if done.wait(0.02):
+                return
+        if done.wait(chance.uniform(0, 0.3)):  # any stage of what runs now
+            return
         victim = chance.choices(["worker", "sweep", "queue server"], weights=[6, 1, 3])[0]
         pids = _pids(plan, supervisor_pid, victim)
         if pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(chance.choice(pids), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            kills[victim] += 1
+                kills[victim] += 1
+
+
+def _concluded(plan: Plan) -> Counter[str]:
+    """How often each attempt was concluded, by the word of those who did it."""
+    try:
+        return Counter((plan.home / "concluded").read_text().split())
+    except FileNotFoundError:
+        return Counter()
 
 
 def _pids(plan: Plan, supervisor_pid: int, victim: str) -> list[int]:
@@ -365,7 +379,7 @@ def _settled(plan: Plan, store: Store, say: rich.console.Console) -> None:
 
 
 def _count(plan: Plan, store: Store, verdicts: dict[str, str], kills: Counter[str], seconds: float) -> Result:
-    concluded = Counter((plan.home / "concluded").read_text().split())
+    concluded = _concluded(plan)
     attempts = [store.attempt(name) for name in verdicts]
     counts = store.counts()
     judged = [
@@ -418,7 +432,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000, help="submissions")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1, help="of what is killed when")
-    parser.add_argument("--mean-s", type=float, default=1.5, help="mean time between two kills, seconds")
+    parser.add_argument(
+        "--every", type=float, default=15, help="mean number of conclusions between two kills"
+    )
     parser.add_argument("--lease-s", type=int, default=3)
     parser.add_argument("--sweep-s", type=float, default=1.0)
     parser.add_argument("--sandbox", choices=["fake", "docker"], default="fake")
@@ -442,7 +458,7 @@ def main() -> int:
             count=given.count,
             workers=given.workers,
             seed=given.seed,
-            mean_s=given.mean_s,
+            every=given.every,
             lease_s=given.lease_s,
             sweep_s=given.sweep_s,
             fake=given.sandbox == "fake",
@@ -450,7 +466,7 @@ def main() -> int:
         say = rich.console.Console()
         result = endure(plan, say=rich.console.Console(stderr=True))
         if given.json:
-            print(json.dumps(dataclasses.asdict(result) | {"held": result.held}))
+            print(json.dumps(vars(result) | {"held": result.held}))
         else:
             show(plan, result, say)
         if not result.held and not given.home:

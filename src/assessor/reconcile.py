@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 #: How many waiting attempts one sweep looks at, the oldest first.
 SWEEP_LIMIT = 1000
+#: Seconds between two looks for evidence that is not published; they read every judged attempt.
+PUBLISH_S = 60.0
 
 
 class Bell(Protocol):
@@ -99,6 +101,7 @@ def loop(
     every_s: float,
     stop: threading.Event,
     parent: int | None = None,
+    publish: Callable[[], int] | None = None,
 ) -> None:
     """Sweep, and clean, every `every_s` seconds until told to stop; what fails is logged and tried again.
 
@@ -112,12 +115,14 @@ def loop(
         every_s: seconds between two sweeps.
         stop: ends the loop, within a sweep's time.
         parent: process whose end ends the loop, or None.
+        publish: publishes what a worker judged and was killed before it could publish, and says how many;
+            called at once and then every `PUBLISH_S` seconds.
     """
     if sandbox is not None:
         box = sandbox
-        threading.Thread(
-            target=_every, args=(every_s, stop, lambda: clean(store, box)), name="clean", daemon=True
-        ).start()
+        _beside("clean", every_s, stop, lambda: clean(store, box))
+    if publish is not None:
+        _beside("publish", PUBLISH_S, stop, publish)
 
     def once() -> None:
         if parent is not None and os.getppid() != parent:
@@ -128,6 +133,10 @@ def loop(
             sweep(store, bell, now=clock())
 
     _every(every_s, stop, once)
+
+
+def _beside(name: str, seconds: float, stop: threading.Event, action: Callable[[], object]) -> None:
+    threading.Thread(target=_every, args=(seconds, stop, action), name=name, daemon=True).start()
 
 
 def _every(seconds: float, stop: threading.Event, action: Callable[[], object]) -> None:

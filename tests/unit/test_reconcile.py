@@ -249,3 +249,19 @@ def test_sweep_without_a_supervisor_ends(store: Store) -> None:
         parent=2**22 + 1,
     )
     assert stop.is_set()
+
+
+def test_unpublished_evidence_is_published_at_once_whatever_the_sweep_does(store: Store) -> None:
+    stop = threading.Event()
+
+    def publish() -> int:
+        stop.set()
+        return 1
+
+    def away() -> str:
+        raise QueueFault("away on purpose")
+
+    reconcile.loop(
+        store=store, url=away, sandbox=None, clock=lambda: NOW, every_s=0.01, stop=stop, publish=publish
+    )
+    assert stop.is_set()

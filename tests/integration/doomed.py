@@ -1,0 +1,110 @@
+"""An installation whose worker dies, or kills the queue server, at the stage that a note asks for; once each.
+
+    <home>/doom/<attempt>     "<stage> <victim>", removed as the doom strikes
+    <home>/ran                one line for each run of an attempt in the sandbox
+
+Run by `test_recovery`; the installation is that of bench/chaos.py, with its fake sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "bench"))
+
+import chaos
+
+from assessor import supervisor
+from assessor.logs import configure
+from assessor.sandbox.protocol import End, Event, Order
+from assessor.settings import LogFormat
+from assessor.store import Attempt, AttemptState, Claim, Conclusion
+
+STAGES = ("unclaimed", "claimed", "running", "run over", "run kept", "concluded")
+
+home = Path()
+
+
+def reach(stage: str, attempt_id: str) -> None:
+    """Die here if this attempt is doomed to."""
+    doom = home / "doom" / attempt_id
+    try:
+        at, victim = doom.read_text().rsplit(maxsplit=1)
+    except FileNotFoundError:
+        return
+    if at != stage:
+        return
+    doom.unlink()
+    if victim in ("server", "both"):
+        os.kill(int((home / "queue" / "server.pid").read_text()), signal.SIGKILL)
+    if victim in ("worker", "both"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DoomedStore(chaos.NotingStore):
+    """A store that says which stage is reached."""
+
+    def claim(
+        self, attempt_id: str, epoch: int, *, worker: str, lease_s: float, now: datetime
+    ) -> Claim | None:
+        reach("unclaimed", attempt_id)
+        claim = super().claim(attempt_id, epoch, worker=worker, lease_s=lease_s, now=now)
+        if claim is not None:
+            reach("claimed", attempt_id)
+        return claim
+
+    def add_event(self, claim: Claim, event_json: bytes) -> None:
+        super().add_event(claim, event_json)
+        if b'"test"' in event_json:
+            reach("running", claim.attempt.id)
+
+    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
+        reach("run over", claim.attempt.id)
+        super().finish_run(claim, run_json, now=now)
+        reach("run kept", claim.attempt.id)
+
+    def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:
+        super().conclude(of, conclusion, now=now)
+        if conclusion.state is AttemptState.JUDGED:
+            reach("concluded", of.attempt.id if isinstance(of, Claim) else of.id)
+
+
+plain = chaos.script
+
+
+def script(order: Order) -> Iterable[Event | End | BaseException]:
+    """As chaos has it, and noted."""
+    with (home / "ran").open("a") as file:
+        file.write(f"{order.attempt}\n")
+    return plain(order)
+
+
+if __name__ == "__main__":
+    role, told, parent = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+    home = Path(told["home"])
+    plan = chaos.Plan(**(told | {"home": home}))
+    configure(LogFormat.JSON)
+    chaos.HERE = Path(__file__)
+    chaos.NotingStore = DoomedStore
+    chaos.script = script
+    if role == "supervisor":
+        supervisor.MOST_WAIT_S = 0.25  # deaths are many here, and none is a crash loop
+        supervisor.run(
+            [
+                supervisor.Child(
+                    name=name,
+                    command=[sys.executable, __file__, name, sys.argv[2], str(os.getpid())],
+                )
+                for name in ("worker", "worker", "sweep")
+            ]
+        )
+    elif role == "worker":
+        chaos.work(plan, parent)
+    else:
+        chaos.sweep(plan, parent)
