@@ -204,6 +204,8 @@ class Bridge:
             value = self._converse(process, data, sequence, encoder.objects)
         except TestEnded as error:
             self.ended = self.ended or error
+            if not process.alive and self._process is process:
+                self._process = None
             raise
         finally:
             self._depth -= 1
@@ -378,6 +380,10 @@ class Bridge:
         known = self._known(process, handle)
         if known is not None:
             return known
+        if len(said) == 2:
+            # Its proxy has gone while this message was on its way: the object is still held there.
+            process.dead.pop(handle, None)
+            return self._again(handle)
         if tag == Tag.VALUE:
             data = {"class": decoder.value(said[2], depth + 1), "data": decoder.value(said[3], depth + 1)}
             described = Described(kind="value", data=data)
@@ -398,6 +404,12 @@ class Bridge:
         if proxy is not None:
             process.dead.pop(handle, None)
         return proxy
+
+    def _again(self, handle: int) -> Any:
+        try:
+            return self.request(Op.DESCRIBE, handle)
+        except Exception as error:
+            raise wire.WireError(f"expected an object that was described before: {error}") from error
 
     def _made(self, process: Process, handle: int, described: Described) -> Any:
         path = described.data.get("path")

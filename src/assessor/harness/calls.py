@@ -22,6 +22,7 @@ class Op(IntEnum):
     OPERATE = 5  #: name of an operation, operands
     LOAD = 6  #: name of a module
     RESOLVE = 7  #: module, attribute path
+    DESCRIBE = 10  #: handle: the object again, with its description
     ANSWER = 8  #: returned value: the answer to an ASK
     ANSWER_RAISED = 9  #: class name or handle, args, export id: what the asked function raised
 

@@ -312,7 +312,7 @@ class Process:
             self._close()
             raise TestEnded(reason, message) from None
         except stream.Overlong as error:
-            raise self.end("output", f"the submission's answer is too large: {error}") from error
+            raise self.end("protocol", f"the submission broke the messages: {error}") from error
         except frames.FrameError as error:
             raise self.end("protocol", f"the submission broke the messages: {error}") from error
         if self._prints.poll(0):

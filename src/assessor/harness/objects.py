@@ -32,6 +32,7 @@ class Table:
         self._handles: dict[int, int] = {}
         self._next = 1
         self._new: list[int] = []
+        self._described: set[int] = set()
 
     def get(self, handle: int) -> Any:
         """The object of a handle.
@@ -46,18 +47,26 @@ class Table:
 
     def handle(self, value: Any) -> tuple[int, bool]:
         """The handle of an object, and whether this is its first mention."""
-        known = self._handles.get(id(value))
-        if known is not None:
-            return known, False
-        handle = self._next
-        self._next += 1
-        self._objects[handle] = value
-        self._handles[id(value)] = handle
+        handle = self._handles.get(id(value))
+        if handle is None:
+            handle = self._next
+            self._next += 1
+            self._objects[handle] = value
+            self._handles[id(value)] = handle
+        elif handle in self._described:
+            return handle, False
+        self._described.add(handle)
         self._new.append(handle)
         return handle, True
 
+    def undescribed(self, handle: int) -> Any:
+        """The object of a handle, to be described again at its next mention."""
+        self._described.discard(handle)
+        return self.get(handle)
+
     def release(self, handle: int) -> None:
         """Forget an object that the grader no longer holds."""
+        self._described.discard(handle)
         if handle in self._objects:
             del self._handles[id(self._objects.pop(handle))]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -25,7 +26,8 @@ from .failure import LearnerRaised, TestEnded
 from .imports import Finder
 
 _MESSAGE, _DETAIL, _OUTPUT, _EXAMPLE = 4096, 16384, 8192, 2048
-_FALSIFYING = "Falsifying example:"
+#: What hypothesis puts before the smallest example, by version.
+_FALSIFYING = re.compile(r"(?:Falsifying example|Failing test case): ")
 
 
 @dataclass
@@ -171,6 +173,8 @@ class Plugin:
         reason, message = "error", _message(report)
         if isinstance(error, TestEnded):
             reason, message = error.reason, error.message
+        elif isinstance(error, LearnerRaised):
+            message = str(error)
         elif report.outcome == "skipped" or hasattr(report, "wasxfail"):
             message = f"the test was not run to its end: {message}"
         elif isinstance(error, AssertionError) and getattr(error, "_assessor_where", None) is None:
@@ -280,9 +284,9 @@ def _message(report: pytest.TestReport) -> str:
 
 def _example(error: BaseException | None) -> str | None:
     for note in getattr(error, "__notes__", ()):
-        _, found, rest = str(note).partition(_FALSIFYING)
+        found = _FALSIFYING.search(str(note))
         if found:
-            return _clip(rest.strip(), _EXAMPLE)
+            return _clip(str(note)[found.end() :].strip(), _EXAMPLE)
     return None
 
 
