@@ -22,6 +22,7 @@ from rich.table import Table
 
 from assessor import display, pipeline, proof, publish, report, settings, verify, wiring
 from assessor.errors import VerificationFailed
+from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import Attempt, AttemptState
 
@@ -131,7 +132,7 @@ def main() -> int:
     return 0 if right else 1
 
 
-def _problem(case: Case, attempt: Attempt, parts: pipeline.Parts, config: Settings) -> str | None:
+def _problem(case: Case, attempt: Attempt, parts: Parts, config: Settings) -> str | None:
     """What is not as it must be, or None."""
     if attempt.state is not AttemptState.JUDGED or attempt.score is None:
         return f"expected it judged, got {attempt.state.value}: {attempt.problem}"

@@ -15,10 +15,23 @@ from typing import Any
 import click
 from rich.console import Console
 
-from assessor import digest, display, logs, pipeline, proof, publish, reproduce, settings, verify, wiring
+from assessor import (
+    digest,
+    display,
+    judging,
+    logs,
+    pipeline,
+    proof,
+    publish,
+    reproduce,
+    settings,
+    verify,
+    wiring,
+)
 from assessor.cli_operate import operate
 from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
+from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import Attempt, AttemptState
 
@@ -163,7 +176,7 @@ def show(context: click.Context, attempt: str, private: bool, as_json: bool) -> 
                 display.attempts_table([(submission, found)]),
             )
             context.exit(display.exit_status(found))
-        judged = pipeline.judge(attempt, parts)
+        judged = judging.judge(attempt, parts)
         if private:
             click.echo(judged.report.decode())
         else:
@@ -190,11 +203,11 @@ def review(
 ) -> None:
     """Give MARKS for a CRITERION of ATTEMPT, and conclude it if none is open any more."""
     with wiring.parts(context.obj, boxed=False) as parts:
-        pipeline.review(
+        judging.review(
             attempt, criterion=criterion, marks=marks, reviewer=reviewer, comment=comment, parts=parts
         )
         found = parts.store.attempt(attempt)
-        _result(context, parts, found, pipeline.judge(attempt, parts), as_json)
+        _result(context, parts, found, judging.judge(attempt, parts), as_json)
         context.exit(display.exit_status(found))
 
 
@@ -205,8 +218,8 @@ def review(
 def rescore(context: click.Context, attempt: str, as_json: bool) -> None:
     """Score the stored events of ATTEMPT again, as a new attempt; the old one stays."""
     with wiring.parts(context.obj, boxed=False) as parts:
-        new = pipeline.rescore(attempt, parts)
-        _result(context, parts, new, pipeline.judge(new.id, parts), as_json)
+        new = judging.rescore(attempt, parts)
+        _result(context, parts, new, judging.judge(new.id, parts), as_json)
         context.exit(display.exit_status(new))
 
 
@@ -331,7 +344,7 @@ def pack(context: click.Context, attempt: str, target: Path) -> None:
     click.echo(f"{target}: {len(data)} bytes; it holds the hidden tests")
 
 
-def _follow(context: click.Context, parts: pipeline.Parts, attempt_id: str, as_json: bool) -> None:
+def _follow(context: click.Context, parts: Parts, attempt_id: str, as_json: bool) -> None:
     (attempt,) = display.follow([attempt_id], parts.store, Console(stderr=True))
     if attempt.state is AttemptState.UNJUDGED:
         submission = parts.store.submission(attempt.submission_id)
@@ -342,12 +355,12 @@ def _follow(context: click.Context, parts: pipeline.Parts, attempt_id: str, as_j
             display.attempts_table([(submission, attempt)]),
         )
     else:
-        _result(context, parts, attempt, pipeline.judge(attempt_id, parts), as_json)
+        _result(context, parts, attempt, judging.judge(attempt_id, parts), as_json)
     context.exit(display.exit_status(attempt))
 
 
 def _result(
-    context: click.Context, parts: pipeline.Parts, attempt: Attempt, judged: pipeline.Judged, as_json: bool
+    context: click.Context, parts: Parts, attempt: Attempt, judged: judging.Judged, as_json: bool
 ) -> None:
     folder = parts.publisher.folder(attempt.id) if attempt.state is AttemptState.JUDGED else None
     values = display.attempt_values(judged.submission, attempt) | {

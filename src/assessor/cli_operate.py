@@ -16,6 +16,8 @@ from assessor import (
     backup,
     display,
     jobs,
+    judging,
+    personal,
     pipeline,
     queueserver,
     reconcile,
@@ -125,8 +127,8 @@ def doctor_(context: click.Context, as_json: bool) -> None:
 def backup_(config: Settings, target: Path) -> None:
     """Copy everything that is kept, keys included, to TARGET while the system runs."""
     with wiring.parts(config, boxed=False) as parts:
-        backup.create(parts.store, parts.blobs, target, keys=config.key.parent)
-    click.echo(str(target))
+        contents = backup.create(parts.store, parts.blobs, target, keys=config.key.parent)
+    click.echo(f"{target}: {len(contents.files)} files, signing keys among them; keep it safe")
 
 
 @click.command()
@@ -134,8 +136,32 @@ def backup_(config: Settings, target: Path) -> None:
 @click.pass_obj
 def restore(config: Settings, source: Path) -> None:
     """Bring a backup back into an empty home."""
-    backup.restore(source, home=config.home)
-    click.echo(str(config.home))
+    contents = backup.restore(source, home=config.home)
+    with wiring.parts(config, boxed=False) as parts:
+        pages = judging.republish(parts)
+    click.echo(f"{config.home}: {len(contents.files)} files, {pages} evidence folders published again")
 
 
-operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, backup_, restore)
+@click.command()
+@click.argument("learner")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.pass_obj
+def export(config: Settings, learner: str, target: Path) -> None:
+    """Write everything about LEARNER to the folder TARGET; it quotes hidden tests."""
+    with wiring.parts(config, boxed=False) as parts:
+        personal.export(parts.store, parts.blobs, learner, target=target)
+    click.echo(str(target))
+
+
+@click.command()
+@click.argument("learner")
+@click.confirmation_option(prompt="Erase this learner's name, files and reports for ever?")
+@click.pass_obj
+def erase(config: Settings, learner: str) -> None:
+    """Erase LEARNER: name, salt, files and reports; evidence stays, and points at nobody."""
+    with wiring.parts(config, boxed=False) as parts:
+        removed = personal.erase(parts.store, parts.blobs, learner, now=parts.clock())
+    click.echo(f"erased; {removed} blobs removed")
+
+
+operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, backup_, restore, export, erase)

@@ -18,9 +18,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from assessor import pipeline, report, scoring
+from assessor import judging, report, scoring
 from assessor.catalog import Frozen
 from assessor.doctor import Check
+from assessor.parts import Parts
 from assessor.sandbox import protocol
 from assessor.store import OPEN, Attempt, AttemptState, Store, Submission
 
@@ -120,7 +121,7 @@ def _progress(attempt: Attempt, store: Store) -> tuple[int, int, int]:
     return passed, done, total
 
 
-def result(judged: pipeline.Judged) -> RenderableType:
+def result(judged: judging.Judged) -> RenderableType:
     """What the learner may see of an attempt."""
     told = feedback(judged)
     parts: list[RenderableType] = [_verdict(told, judged.frozen), _criteria(told, judged.frozen)]
@@ -139,7 +140,7 @@ def result(judged: pipeline.Judged) -> RenderableType:
     return Group(*parts)
 
 
-def feedback(judged: pipeline.Judged) -> report.Feedback:
+def feedback(judged: judging.Judged) -> report.Feedback:
     """What the task's policy lets the learner see."""
     return report.feedback(judged.frozen.task.policy, judged.results, judged.assessment, judged.marks)
 
@@ -210,7 +211,7 @@ def checks_table(found: Sequence[Check]) -> Table:
     return table
 
 
-def installation_values(parts: pipeline.Parts) -> dict[str, Any]:
+def installation_values(parts: Parts) -> dict[str, Any]:
     """Queue, workers and medians by phase, as JSON values; times in milliseconds."""
     counts = parts.store.counts()
     return {

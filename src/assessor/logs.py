@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -41,3 +44,11 @@ def configure(form: LogFormat, *, level: int = logging.INFO) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """One log line for a stage that came to its end, with its duration in milliseconds."""
+    began = time.monotonic()
+    yield
+    structlog.get_logger("assessor").info(name, ms=round((time.monotonic() - began) * 1000))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from assessor import bundle, catalog, digest, evidence, pipeline, publish, results, scoring, verify
 from assessor.errors import BlobFault, NotFound, VerificationFailed
+from assessor.parts import Parts
 from assessor.sandbox import protocol
 
 TASK = "task.tar"
@@ -62,7 +63,7 @@ def read(data: bytes) -> Pack:
     )
 
 
-def of(attempt_id: str, parts: pipeline.Parts) -> Pack:
+def of(attempt_id: str, parts: Parts) -> Pack:
     """The pack of a judged attempt.
 
     Raises:
@@ -125,7 +126,7 @@ def again(
         bundle_digest=old.submission.bundle,
         identity=outcome.identity,
         learner=old.submission.learner,
-        seed=pipeline.seed(frozen.task.digest),
+        seed=frozen.task.seed,
         end=outcome.end,
         results=folded,
         assessment=scoring.score(frozen.rubric, folded, marks),

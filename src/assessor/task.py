@@ -177,6 +177,11 @@ class Task:
     solutions: tuple[str, ...]
     faulty: tuple[str, ...]
 
+    @property
+    def seed(self) -> int:
+        """Hypothesis' seed, 0 to 2**64 - 1: the same for every learner and every re-run of this version."""
+        return int(self.digest.removeprefix("sha256:")[:16], 16)
+
 
 _MODULE = authored.matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a Python module")
 _PATH = authored.matching(

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from assessor import blobs, catalog, doctor, pipeline, proof, publish, queueserver
+from assessor import blobs, catalog, doctor, proof, publish, queueserver
 from assessor.errors import AssessorError
 from assessor.jobs import Ring
+from assessor.parts import Parts
 from assessor.sandbox import engine
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Sandbox
@@ -124,7 +125,7 @@ def tasks(settings: Settings) -> catalog.Catalog:
 
 
 @contextmanager
-def parts(settings: Settings, *, boxed: bool = True) -> Iterator[pipeline.Parts]:
+def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
     """Everything that the pipeline touches, let go of at the end.
 
     Args:
@@ -134,7 +135,7 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[pipeline.Parts]
     opened = store(settings)
     box = sandbox(settings) if boxed else None
     try:
-        yield pipeline.Parts(
+        yield Parts(
             store=opened,
             blobs=blobs.Blobs.open(settings.blobs_url),
             sandbox=box,

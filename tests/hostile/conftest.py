@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import threading
@@ -17,9 +18,10 @@ import yaml
 from assessor.authoring import lock
 from rich.console import Console
 
-from assessor import blobs, catalog, display, pipeline, proof, publish, settings, wiring
+from assessor import blobs, catalog, display, judging, pipeline, proof, publish, settings, wiring
 from assessor.errors import UploadRefused
 from assessor.intake import Received
+from assessor.parts import Parts
 from assessor.sandbox.docker import Docker
 from assessor.store import Attempt, Submission
 
@@ -65,7 +67,9 @@ def read_attacks() -> list[Attack]:
     found = []
     for root, shared in ((HERE / "attacks", False), (SHARED, True)):
         for path in sorted(root.glob("*/*/attack.yaml")):
-            said = yaml.safe_load(path.read_text(encoding="utf-8"))
+            # A lone "-" for "no task" is no YAML.
+            text = re.sub(r"(?m)^task: -$", "task: none", path.read_text(encoding="utf-8"))
+            said = yaml.safe_load(text)
             found.append(
                 Attack(
                     name=said["name"],
@@ -99,7 +103,7 @@ class Outcome:
     submission: Submission
     attempt: Attempt
     received: Received
-    judged: pipeline.Judged
+    judged: judging.Judged
     learner_sees: str
     private: dict
 
@@ -127,7 +131,7 @@ class Bench:
             manifest = lock.lock(self.tasks, name, self.sandbox)
             (self.config.catalog / "tasks" / name / "manifest.json").write_bytes(manifest.dump())
         self.tasks = catalog.load(self.config.catalog)
-        self.parts = pipeline.Parts(
+        self.parts = Parts(
             store=self.store,
             blobs=blobs.Blobs.open(self.config.blobs_url),
             sandbox=self.sandbox,
@@ -168,7 +172,7 @@ class Bench:
         pipeline.assess(attempt.id, attempt.epoch, self.parts)
         found = self.store.attempt(attempt.id)
         assert found.problem is None, found.problem
-        judged = pipeline.judge(attempt.id, self.parts)
+        judged = judging.judge(attempt.id, self.parts)
         folder = self.parts.publisher.folder(attempt.id)
         console = Console(record=True, width=200, file=(self.config.home / "console").open("w"))
         console.print(display.result(judged))

@@ -1,0 +1,222 @@
+"""Judging: an attempt's stored events become its verdict, and signed evidence unless a review is open.
+
+    results -> score -> record -> sign -> store -> publish
+
+Comes in: an attempt that has run. `judge` touches nothing, so that a result can be looked at any time;
+`conclude` keeps it. A worker concludes what it ran; a review and a rescore conclude again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
+from assessor.errors import NotFound
+from assessor.parts import RUN, Parts, Run
+from assessor.sandbox import protocol
+from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Submission
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """An attempt scored from its stored events, nothing of it kept yet."""
+
+    submission: Submission
+    attempt: Attempt
+    frozen: catalog.Frozen
+    run: Run
+    results: tuple[results.TestResult, ...]
+    marks: tuple[scoring.Mark, ...]
+    assessment: scoring.Assessment
+    report: bytes
+
+
+def judge(attempt_id: str, parts: Parts) -> Judged:
+    """Score an attempt from what is stored of it; touches nothing.
+
+    Raises:
+        NotFound: there is no such attempt, or it has not run to its end.
+    """
+    attempt = parts.store.attempt(attempt_id)
+    submission = parts.store.submission(attempt.submission_id)
+    frozen = thaw(submission.snapshot, parts)
+    note = parts.store.run(attempt_id)
+    if note is None:
+        raise NotFound(f"attempt {attempt_id}: expected a finished run, got none")
+    ran = RUN.validate_json(note)
+    events = [protocol.parse_event(line) for line in parts.store.events(attempt_id)]
+    folded = results.fold(frozen.manifest, events, ran.outcome.end)
+    marks = parts.store.marks(attempt.id)
+    assessment = scoring.score(frozen.rubric, folded, marks)
+    return Judged(
+        submission=submission,
+        attempt=attempt,
+        frozen=frozen,
+        run=ran,
+        results=folded,
+        marks=marks,
+        assessment=assessment,
+        report=report.private(
+            frozen=frozen,
+            results=folded,
+            assessment=assessment,
+            marks=marks,
+            problems=results.problems(events),
+        ),
+    )
+
+
+def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> AttemptState:
+    """Turn an attempt's stored events into its verdict, and into signed evidence unless a review is open.
+
+    Args:
+        attempt_id: an attempt that has run.
+        parts: the world.
+        claim: the lease it ran under; None where a review or a rescore concludes it.
+
+    Raises:
+        LeaseLost: another worker has the attempt now; nothing was kept.
+    """
+    with logs.stage("conclude"):
+        judged = judge(attempt_id, parts)
+        if judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW:
+            conclusion = Conclusion(
+                state=AttemptState.AWAITING_REVIEW,
+                verdict=judged.assessment.verdict.value,
+                score=judged.assessment.total,
+                level=None,
+                evidence=None,
+                report=parts.blobs.put(judged.report),
+            )
+            parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
+            log.info("awaiting review", score=str(judged.assessment.total))
+            return AttemptState.AWAITING_REVIEW
+        files = _files(judged, parts)
+        conclusion = Conclusion(
+            state=AttemptState.JUDGED,
+            verdict=judged.assessment.verdict.value,
+            score=judged.assessment.total,
+            level=judged.assessment.level,
+            evidence=EvidenceRow(
+                attempt_id=attempt_id,
+                record=parts.blobs.put(files[publish.RECORD]),
+                run=parts.blobs.put(files[publish.RUN]),
+                envelope=parts.blobs.put(files[publish.ENVELOPE]),
+                key_id=parts.signer.key_id,
+            ),
+            report=parts.blobs.put(judged.report),
+        )
+        parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
+        # After the commit: a page that cannot be written now is written by `republish`, nothing is lost.
+        parts.publisher.publish(attempt_id, files)
+    log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
+    return AttemptState.JUDGED
+
+
+def review(
+    attempt_id: str, *, criterion: str, marks: int, reviewer: str, comment: str, parts: Parts
+) -> AttemptState:
+    """Keep a reviewer's mark, and conclude the attempt if no review is open any more.
+
+    Raises:
+        NotFound: there is no such attempt, it has not run, or it is concluded already.
+        MarkInvalid: the rubric has no such criterion for reviewers, or the marks are out of its range.
+    """
+    judged = judge(attempt_id, parts)
+    mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
+    scoring.score(
+        judged.frozen.rubric, judged.results, (*judged.marks, mark)
+    )  # refuses a mark that does not fit
+    parts.store.add_mark(attempt_id, criterion, marks, reviewer, comment, now=parts.clock())
+    log.info("marked", attempt=attempt_id, criterion=criterion, marks=marks)
+    return conclude(attempt_id, parts)
+
+
+def rescore(attempt_id: str, parts: Parts) -> Attempt:
+    """A new attempt that scores the stored events of this one again; the old one stays.
+
+    Raises:
+        NotFound: there is no such attempt, or its run never came to an end.
+    """
+    new = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock())
+    conclude(new.id, parts)
+    return parts.store.attempt(new.id)
+
+
+def republish(parts: Parts) -> int:
+    """Publish the evidence folders again that are missing; how many."""
+    made = 0
+    for attempt in parts.store.attempts_in(AttemptState.JUDGED, limit=1_000_000):
+        row = parts.store.evidence(attempt.id)
+        if row is None or parts.publisher.folder(attempt.id).exists():
+            continue
+        record, run_note = parts.blobs.get(row.record), parts.blobs.get(row.run)
+        submission = parts.store.submission(attempt.submission_id)
+        parts.publisher.publish(
+            attempt.id,
+            _published(
+                record, run_note, parts.blobs.get(row.envelope), thaw(submission.snapshot, parts), parts
+            ),
+        )
+        made += 1
+    return made
+
+
+def _files(judged: Judged, parts: Parts) -> dict[str, bytes]:
+    """The evidence folder's files of a judged attempt, signed."""
+    salt = parts.store.salt(judged.submission.learner_id)
+    record = evidence.record(
+        frozen=judged.frozen,
+        bundle_digest=judged.submission.bundle,
+        identity=judged.run.outcome.identity,
+        learner=evidence.commitment(salt, judged.submission.learner_id),
+        seed=judged.frozen.task.seed,
+        end=judged.run.outcome.end,
+        results=judged.results,
+        assessment=judged.assessment,
+        marks=tuple(
+            scoring.Mark(
+                criterion=mark.criterion,
+                marks=mark.marks,
+                reviewer=evidence.commitment(salt, mark.reviewer),
+                comment="",
+            )
+            for mark in judged.marks
+        ),
+    )
+    run_note = evidence.run(
+        submission=judged.submission.id,
+        attempt=judged.attempt.id,
+        number=judged.attempt.number,
+        epoch=judged.attempt.epoch,
+        received_at=judged.submission.received_at,
+        started_at=judged.run.started_at,
+        finished_at=judged.run.finished_at,
+        host=judged.run.host,
+        versions=judged.run.versions,
+        outcome=judged.run.outcome,
+    )
+    envelope = proof.seal(evidence.statement(record, run_note), parts.signer)
+    return _published(record, run_note, envelope, judged.frozen, parts)
+
+
+def _published(
+    record: bytes, run_note: bytes, envelope: bytes, frozen: catalog.Frozen, parts: Parts
+) -> dict[str, bytes]:
+    html = page.evidence_page(record, run_note, frozen=frozen, key_id=parts.signer.key_id)
+    return {
+        publish.RECORD: record,
+        publish.RUN: run_note,
+        publish.ENVELOPE: envelope,
+        publish.SIGNER: parts.signer.public_pem,
+        publish.PAGE: html.encode(),
+    }
+
+
+def thaw(snapshot: str, parts: Parts) -> catalog.Frozen:
+    """The task, rubric and profile that a submission was frozen with, by the snapshot's digest."""
+    return catalog.thaw(bundle.unpack(parts.blobs.get(snapshot), expected=snapshot))

@@ -1,0 +1,65 @@
+"""The world, as the stages are given it, and how a run is kept until it is concluded.
+
+Comes in through `wiring` (or a test's own bench). Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pydantic
+
+from assessor import proof, publish
+from assessor.blobs import Blobs
+from assessor.sandbox import protocol
+from assessor.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The world, as the pipeline is given it.
+
+    Attributes:
+        store: the truth about submissions and attempts.
+        blobs: content by digest.
+        sandbox: where attempts run, or None for a process that runs none.
+        signer: the engine's key.
+        publisher: where evidence folders go.
+        clock: the time, aware, UTC.
+        new_id: a fresh random id.
+        new_salt: fresh random bytes for a learner's commitment.
+        worker: name of this process in leases.
+        host: name of this machine, for run.json.
+        versions: versions of what takes part, for run.json.
+        lease_s: how long a lease holds unrenewed, seconds.
+    """
+
+    store: Store
+    blobs: Blobs
+    sandbox: protocol.Sandbox | None
+    signer: proof.Signer
+    publisher: publish.Publisher
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_salt: Callable[[], bytes]
+    worker: str
+    host: str
+    versions: Mapping[str, str]
+    lease_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run, as it is kept beside its events so that it can be concluded at any later time."""
+
+    outcome: protocol.Outcome
+    phases_ms: Mapping[str, int]
+    started_at: datetime
+    finished_at: datetime
+    host: str
+    versions: Mapping[str, str]
+
+
+RUN = pydantic.TypeAdapter(Run)
