@@ -49,6 +49,8 @@ RESULT_TTL_S = 60
 FAILURE_TTL_S = 7 * 24 * 3600
 #: How long a worker waits for a job before it looks round, seconds; RQ makes its timeouts from it.
 WORKER_TTL_S = 30
+#: How long the server may take for an answer, seconds.
+ANSWER_S = 5.0
 #: How long one job may take before its process is taken to hang, seconds.
 DEADLINE_S = 1800
 #: What a worker does that has no job.
@@ -323,7 +325,10 @@ def _text(name: bytes | str) -> str:
 
 def _connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1), socket_connect_timeout=5
+        url,
+        retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1),
+        socket_connect_timeout=ANSWER_S,
+        socket_timeout=ANSWER_S,  # RQ's worker raises it to what its waiting needs
     )
 
 

@@ -256,6 +256,20 @@ def test_server_that_is_away_is_a_fault_that_names_the_action(tmp_path: Path) ->
     ring.close()
 
 
+def test_server_that_hangs_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "ANSWER_S", 0.1)
+    ring = jobs.Ring(queueserver.ensure(tmp_path))
+    number = int((tmp_path / "queue" / "server.pid").read_text())
+    os.kill(number, signal.SIGSTOP)
+    try:
+        with pytest.raises(QueueFault, match="expected to ring, got TimeoutError"):
+            ring.ring("a", 1)
+    finally:
+        os.kill(number, signal.SIGCONT)
+        ring.close()
+        queueserver.stop(tmp_path)
+
+
 WORKER = """
 import os, pathlib, sys, time
 from assessor import jobs, queueserver
