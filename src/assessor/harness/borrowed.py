@@ -50,7 +50,9 @@ class Borrowed:
             return int(object.__getattribute__(value, _OWN))
         return None
 
-    def exception(self, name: str, base: str, args: tuple[Any, ...], export: int, remote: Any) -> BaseException:
+    def exception(
+        self, name: str, base: str, args: tuple[Any, ...], export: int, remote: Any
+    ) -> BaseException:
         """An exception that a lent function raised, to be raised here."""
         if remote is not None:
             error: BaseException = remote

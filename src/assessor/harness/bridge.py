@@ -152,6 +152,7 @@ class Bridge:
         Raises:
             TestEnded: this test has been ended already, or there is no room for a process.
         """
+        __tracebackhide__ = True
         if self.ended is not None and (self._process is None or not self._process.alive):
             raise self.ended
         if self._process is None or not self._process.alive:
@@ -179,6 +180,7 @@ class Bridge:
             TestEnded: a limit or a rule was broken, the process has ended.
             Exception: what the submission raised.
         """
+        __tracebackhide__ = True
         process = self._process
         if process is None or not process.alive:
             process = self.process()
@@ -222,6 +224,7 @@ class Bridge:
             return wire.pack([*message[:3], *[encoder.value(item) for item in operands]])
 
     def _converse(self, process: Process, data: bytes, sequence: int, sent: list[Any]) -> Any:
+        __tracebackhide__ = True
         while True:
             started = time.monotonic()
             answer = process.exchange(data, until=min(started + self._left, self.hub.deadline))
@@ -274,9 +277,7 @@ class Bridge:
             return None, self._to_raise(value)
         return value, None
 
-    def _understand_ask(
-        self, message: list[Any], sent: list[Any]
-    ) -> tuple[int, int, int, list[Any]]:
+    def _understand_ask(self, message: list[Any], sent: list[Any]) -> tuple[int, int, int, list[Any]]:
         decoder = wire.Decoder(self._read, arguments=sent)
         sequence, what, export = (wire.plain_int(message[n]) for n in (0, 2, 3))
         return sequence, what, export, [decoder.value(item) for item in message[4:]]
@@ -333,6 +334,7 @@ class Bridge:
         Raises:
             TestEnded: the object lived in a process that has ended, and has no name to find it by again.
         """
+        __tracebackhide__ = True
         process = self._process
         if process is None or not process.alive:
             process = self.process()
@@ -446,9 +448,7 @@ class Bridge:
 
     # Asked back
 
-    def _answer(
-        self, process: Process, sequence: int, what: int, export: int, operands: list[Any]
-    ) -> bytes:
+    def _answer(self, process: Process, sequence: int, what: int, export: int, operands: list[Any]) -> bytes:
         """The answer to what the submission asks of something that a test passed."""
         depth = self._depth
         try:
@@ -554,7 +554,9 @@ def _awaited(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 def _change(original: Any, new: Any) -> None:
     """Give a test's own object the content that the submission gave its copy."""
     if type(original) is not type(new):
-        raise wire.WireError(f"expected new content for a {type(original).__name__}, got {type(new).__name__}")
+        raise wire.WireError(
+            f"expected new content for a {type(original).__name__}, got {type(new).__name__}"
+        )
     if isinstance(original, dict):
         original.clear()
         original.update(new)
@@ -577,7 +579,9 @@ def control_flow(cls: type[BaseException]) -> bool:
     return not issubclass(cls, Exception) or issubclass(cls, unittest.SkipTest)
 
 
-def as_failure(name: str, args: tuple[Any, ...], cls: type[BaseException], *, collecting: bool) -> BaseException:
+def as_failure(
+    name: str, args: tuple[Any, ...], cls: type[BaseException], *, collecting: bool
+) -> BaseException:
     """What fails the test in place of an exception that would steer the run."""
     if issubclass(cls, SystemExit) and not collecting:
         return LearnerExited(args[0] if args else None)

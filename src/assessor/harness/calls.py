@@ -52,6 +52,15 @@ EXPORTED = (
     *("__call__", "__iter__", "__next__", "__len__", "__getitem__", "__contains__", "__enter__", "__exit__"),
     *("__str__", "__repr__", "__bool__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
     *("__hash__", "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__"),
-    *("__neg__", "__abs__", "__int__", "__float__", "__index__", "__setitem__", "__delitem__", "__reversed__"),
+    *(
+        "__neg__",
+        "__abs__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__setitem__",
+        "__delitem__",
+        "__reversed__",
+    ),
     *("__await__", "__aiter__", "__anext__", "__aenter__", "__aexit__"),
 )

@@ -28,6 +28,8 @@ _TICK_US = 10_000
 _HELLO_BYTES = 1024
 _CONTROL_BYTES = 4096
 _REPLY_SLACK = 1024
+#: How long the waiting process may take for an answer; it does little, but may have much to kill or remove.
+_CONTROL_S = 15.0
 
 
 class ZygoteMissing(Exception):
@@ -64,6 +66,7 @@ class Hub:
         self._listener.listen(64)
         self._listener.setblocking(False)
         self._control: socket.socket | None = None
+        self._asked = 0
 
     def remaining_s(self) -> float:
         """Until the run's deadline."""
@@ -79,7 +82,7 @@ class Hub:
         if not found:
             raise ZygoteMissing(f"expected the learner's side to connect within {within_s:.0f} s")
         self._control = found["zygote"]
-        self._control.settimeout(None)
+        self._control.settimeout(_CONTROL_S)
         # A base line: only what moves after it is this run's doing.
         self.counted(self.ask({"op": "count"}))
 
@@ -144,13 +147,18 @@ class Hub:
         """What the learner's waiting process answers; `{}` if it is gone."""
         if self._control is None or self.gone:
             return {}
+        self._asked += 1
         try:
-            stream.send(self._control, json.dumps(request).encode())
-            answer = json.loads(stream.receive(self._control, limit_bytes=_CONTROL_BYTES))
-        except (stream.Closed, frames.FrameError, ValueError, OSError):
+            stream.send(self._control, json.dumps({**request, "id": self._asked}).encode())
+            while True:
+                answer = json.loads(stream.receive(self._control, limit_bytes=_CONTROL_BYTES))
+                if answer.pop("id") == self._asked:
+                    break
+                # An answer to a question that the run's deadline cut short.
+        except (stream.Closed, frames.FrameError, ValueError, KeyError, AttributeError, OSError):
             self.gone = True
             return {}
-        return answer if isinstance(answer, dict) else {}
+        return dict(answer)
 
     def counted(self, answer: Mapping[str, Any]) -> str | None:
         """The limit that a cgroup counter shows as hit since the last look, as a reason, or None."""
@@ -176,14 +184,18 @@ class Hub:
         Raises:
             TestEnded: there is no room for one more, or the learner's side is gone.
         """
+        if self.remaining_s() <= 0:
+            raise TestEnded("timeout", "the time of the whole run was up")
         token = secrets.token_hex(16)
         answer = self.ask({"op": "spawn", "token": token, "mode": mode})
         if "pid" not in answer:
             self._refuse(answer)
         self.made += 1
-        within = min(10.0, max(0.1, self.remaining_s()))
-        lines = self._introduced({(role, token) for role in roles}, time.monotonic() + within)
+        until = min(time.monotonic() + 10.0, self.deadline)
+        lines = self._introduced({(role, token) for role in roles}, until)
         if not lines:
+            if self.remaining_s() <= 0:
+                raise TestEnded("timeout", "the time of the whole run was up")
             raise TestEnded(*self.end(token, "a fresh process of the submission did not start"))
         return token, lines
 
@@ -300,6 +312,7 @@ class Process:
         Raises:
             TestEnded: with the reason; the process has been ended.
         """
+        __tracebackhide__ = True
         self._until = until
         try:
             stream.send(self._call, payload)
@@ -320,6 +333,7 @@ class Process:
         return answer
 
     def _wait(self) -> None:
+        __tracebackhide__ = True
         left = self._until - time.monotonic()
         if left <= 0:
             raise self.end("timeout", "the submission's time was up")

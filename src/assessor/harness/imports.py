@@ -24,7 +24,15 @@ from .failure import LearnerRaised, TestEnded
 _OWN = frozenset(
     {
         *("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__path__", "__file__"),
-        *("__cached__", "__builtins__", "_assessor_ref", "_assessor_problem", "_assessor_kept", "__dict__", "__class__"),
+        *(
+            "__cached__",
+            "__builtins__",
+            "_assessor_ref",
+            "_assessor_problem",
+            "_assessor_kept",
+            "__dict__",
+            "__class__",
+        ),
     }
 )
 

@@ -189,7 +189,7 @@ class Zygote:
                 answer = self.end(request["token"], request["grace_ms"] / 1000)
             else:
                 answer = self.counted()
-            stream.send(self.control, json.dumps(answer).encode())
+            stream.send(self.control, json.dumps({**answer, "id": request["id"]}).encode())
         for token in list(self.children):
             self.end(token, 0)
 

@@ -42,7 +42,9 @@ def library_name(value: Any) -> tuple[str, str] | None:
     if isinstance(value, types.ModuleType):
         name = value.__name__
         return (name, "") if sys.modules.get(name) is value and _standard(name) else None
-    if not isinstance(value, type | types.FunctionType | types.BuiltinFunctionType | types.MethodDescriptorType):
+    if not isinstance(
+        value, type | types.FunctionType | types.BuiltinFunctionType | types.MethodDescriptorType
+    ):
         return None
     owner = getattr(value, "__objclass__", None)
     module = getattr(owner or value, "__module__", None)

@@ -15,7 +15,17 @@ from typing import Any
 #: replace them in plain Python either.
 _EARLY = frozenset(
     {
-        *("sys", "builtins", "_frozen_importlib", "_imp", "_thread", "_warnings", "_weakref", "_io", "marshal"),
+        *(
+            "sys",
+            "builtins",
+            "_frozen_importlib",
+            "_imp",
+            "_thread",
+            "_warnings",
+            "_weakref",
+            "_io",
+            "marshal",
+        ),
         *("posix", "_frozen_importlib_external", "time", "zipimport", "_codecs", "codecs", "encodings"),
         *("_signal", "_abc", "abc", "io", "__main__", "_stat", "stat", "_collections_abc", "posixpath"),
         *("genericpath", "os", "_sitebuiltins", "site"),

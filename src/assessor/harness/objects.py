@@ -150,9 +150,7 @@ def write_exception(
         encoder.value(_plain(text)),
         encoder.value([_plain(str(note)) for note in getattr(error, "__notes__", [])[:_MAX_NOTES]]),
         encoder.value(_where(error.__traceback__)),
-        None
-        if cause is None or depth > 8
-        else write_exception(encoder, cause, table, borrowed, depth + 1),
+        None if cause is None or depth > 8 else write_exception(encoder, cause, table, borrowed, depth + 1),
     ]
 
 

@@ -71,6 +71,7 @@ class Plugin:
     done: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     running: str | None = None
+    collecting: bool = True
     late: bool = False
 
     # Set-up
@@ -109,6 +110,7 @@ class Plugin:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell which tests there are."""
+        self.collecting = False
         tests = []
         for item in session.items:
             self.ids.append(item.nodeid)
@@ -143,6 +145,8 @@ class Plugin:
             elif bridge.disk_full and told.reason in ("error", "assertion"):
                 told.reason = "disk"
             self._tell(item.nodeid, told)
+            if self.late:
+                item.session.shouldstop = "the time of the whole run was up"
             if nextitem is None or nextitem.nodeid.partition("::")[0] != file:
                 bridge.leave_file()
         return result
@@ -211,12 +215,6 @@ class Plugin:
 
     def out_of_time(self) -> None:
         """The run's time is up: the running test and all that have not run have failed."""
-        self.late = True
-        if self.running is not None and self.running not in self.done:
-            told = self.told[self.running]
-            told.passed, told.reason = False, "timeout"
-            told.message, told.detail = "the time of the whole run was up", ""
-            self._tell(self.running, told)
         for nodeid in self.ids:
             if nodeid not in self.done:
                 self.bridge.output.clear()
@@ -301,7 +299,10 @@ def alarm(plugin: Plugin, at: float) -> Iterator[None]:
     """End the running test when the run's time is up, whatever it is doing."""
 
     def ring(*_: Any) -> None:
-        raise plugin.bridge.end_test("timeout", "the time of the whole run was up")
+        plugin.late = True
+        if plugin.running is not None or plugin.collecting:
+            # Never while an event is being told: half a frame would spoil the whole run.
+            raise plugin.bridge.end_test("timeout", "the time of the whole run was up")
 
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(0.001, at - plugin.clock()), 0.2)

@@ -606,8 +606,13 @@ def _space(b: Bridge, ref: Ref, data: dict[str, Any], *, value: bool) -> dict[st
             space["__init__"] = _stub("__init__", ["method", "plain", None, None])
     taken = dir(tuple) if value else ()
     functions = data.get("functions")
-    for name, said in (functions.items() if type(functions) is dict else ()):
-        if type(said) is list and len(said) == 4 and name not in taken and not str(name).startswith("_assessor"):
+    for name, said in functions.items() if type(functions) is dict else ():
+        if (
+            type(said) is list
+            and len(said) == 4
+            and name not in taken
+            and not str(name).startswith("_assessor")
+        ):
             space[str(name)] = _stub(str(name), said)
     fields = data.get("fields")
     if type(fields) is list:

@@ -182,9 +182,7 @@ class Runner:
         stream.send(self._line, data)
         while True:
             try:
-                message = wire.unpack(
-                    stream.receive(self._line, limit_bytes=_REQUEST_BYTES), bounded=False
-                )
+                message = wire.unpack(stream.receive(self._line, limit_bytes=_REQUEST_BYTES), bounded=False)
             except stream.Closed:
                 os._exit(0)
             if message[1] == Op.ANSWER:
@@ -235,7 +233,6 @@ class Runner:
 
             return self._loop.run_until_complete(begin())
         return self._loop.run_until_complete(awaitable)
-
 
 
 def _subclass(

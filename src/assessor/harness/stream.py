@@ -48,6 +48,7 @@ def receive(sock: socket.socket, *, limit_bytes: int, wait: Callable[[], None] |
         Closed: the other side is gone.
         frames.FrameError: the frame is too large, or more came than one frame.
     """
+    __tracebackhide__ = True  # an error here is told in the submission's terms, not with these lines
     data = _some(sock, _CHUNK, wait)
     while len(data) < frames.HEADER.size:
         if wait is not None:
@@ -72,6 +73,7 @@ def receive(sock: socket.socket, *, limit_bytes: int, wait: Callable[[], None] |
 
 
 def _some(sock: socket.socket, size: int, wait: Callable[[], None] | None) -> bytes:
+    __tracebackhide__ = True
     while True:
         try:
             data = sock.recv(size)

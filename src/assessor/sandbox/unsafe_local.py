@@ -59,9 +59,7 @@ class UnsafeLocal:
             profile=profile, learner=image, grader=image, isolation="none", runtime="process", seccomp=None
         )
 
-    def run(
-        self, order: protocol.Order, *, on_event: Callable[[protocol.Event], None]
-    ) -> protocol.Outcome:
+    def run(self, order: protocol.Order, *, on_event: Callable[[protocol.Event], None]) -> protocol.Outcome:
         """Run the order to its end; see `protocol.Sandbox.run`.
 
         Raises:
@@ -70,7 +68,10 @@ class UnsafeLocal:
         began = time.monotonic()
         folder = Path(tempfile.mkdtemp(prefix="assessor-"))
         try:
-            with self._side("learner", folder, order) as learner, self._side("grader", folder, order) as grader:
+            with (
+                self._side("learner", folder, order) as learner,
+                self._side("grader", folder, order) as grader,
+            ):
                 _await_ready(learner, "learner")
                 _await_ready(grader, "grader")
                 started = time.monotonic()
@@ -100,9 +101,7 @@ class UnsafeLocal:
         """Nothing is held ready."""
 
     @contextlib.contextmanager
-    def _side(
-        self, role: str, folder: Path, order: protocol.Order
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def _side(self, role: str, folder: Path, order: protocol.Order) -> Iterator[subprocess.Popen[bytes]]:
         work = folder / ("work" if role == "learner" else role)
         work.mkdir()
         environment = {
