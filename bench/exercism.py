@@ -150,7 +150,8 @@ def main() -> int:
     seconds = sorted(result.seconds for result in references)
     print(
         f"references: {sum(result.whole for result in references)} of {len(references)} exercises, "
-        f"{sum(result.passed for result in references)} of {sum(result.total for result in references)} tests; "
+        f"{sum(result.passed for result in references)} of "
+        f"{sum(result.total for result in references)} tests; "
         f"median {seconds[len(seconds) // 2]:.2f} s"
     )
     if asked.stubs:

@@ -41,7 +41,7 @@ class Context:
 
 def main(line: socket.socket, context: Context) -> None:
     """Serve requests until the grader hangs up; never returns."""
-    from . import blackbox  # noqa: PLC0415 - only agents need it
+    from . import blackbox  # only agents need it
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)

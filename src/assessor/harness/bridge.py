@@ -18,6 +18,7 @@ import unittest
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from . import lending, wire
@@ -235,13 +236,12 @@ class Bridge:
                     # The hot path: most answers are one plain value.
                     value, error = message[2], None
                 elif message[1:2] == [_ASK]:
-                    asked = wire.folded(lambda message=message: self._understand_ask(message, sent))
+                    asked = wire.folded(partial(self._understand_ask, message, sent))
                     data = self._answer(process, *asked)
                     continue
                 else:
-                    value, error = wire.folded(lambda message=message: self._understand(message, sent))
-                if message[0] != sequence:
-                    raise wire.WireError(f"expected the answer to request {sequence}, got {message[0]!r:.40}")
+                    value, error = wire.folded(partial(self._understand, message, sent))
+                wire.expect(message[0], sequence)
             except wire.WireError as broken:
                 raise process.end(
                     "protocol", f"the submission's process broke the messages: {broken}"
@@ -285,9 +285,10 @@ class Bridge:
     def _to_raise(self, error: Any) -> BaseException:
         if not isinstance(error, BaseException):
             raise wire.WireError(f"expected an exception, got {type(error).__name__}")
+        found: BaseException = error
         if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
             self.disk_full = True
-        return error
+        return found
 
     # What crosses: from the grader
 
@@ -349,10 +350,7 @@ class Bridge:
             )
         module, path = ref.path
         self._check_loadable(module)
-        if not path:
-            found = self.request(Op.LOAD, module)
-        else:
-            found = self.request(Op.RESOLVE, module, path)
+        found = self.request(Op.RESOLVE, module, path) if path else self.request(Op.LOAD, module)
         new = self.ref(found)
         if new is None or new.process is not process:
             raise self.end_test("error", f"{module}.{path} is another object in a fresh process")
@@ -557,10 +555,7 @@ def _change(original: Any, new: Any) -> None:
         raise wire.WireError(
             f"expected new content for a {type(original).__name__}, got {type(new).__name__}"
         )
-    if isinstance(original, dict):
-        original.clear()
-        original.update(new)
-    elif isinstance(original, set):
+    if isinstance(original, dict | set):
         original.clear()
         original.update(new)
     elif type(original).__name__ == "deque":

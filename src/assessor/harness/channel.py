@@ -32,7 +32,7 @@ def attach(hub: Hub, note: Callable[[str], None]) -> None:
         hub: the connections.
         note: takes printed text for the running test's report.
     """
-    global _hub, _note  # noqa: PLW0603 - pytest makes fixtures from module-level functions: there is no other hold
+    global _hub, _note  # pytest makes fixtures from module-level functions: there is no other hold
     _hub, _note = hub, note
 
 

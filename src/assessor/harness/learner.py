@@ -281,7 +281,8 @@ def prctl(option: int, value: int) -> None:
 
 def read_start(descriptor: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The plan and the files of a start message."""
-    decoder, payloads = frames.Decoder(limit_bytes=_START_BYTES), []
+    decoder = frames.Decoder(limit_bytes=_START_BYTES)
+    payloads: list[bytes] = []
     while len(payloads) < 2:
         # No further than needed: what follows is not ours to read.
         data = os.read(descriptor, 65536)

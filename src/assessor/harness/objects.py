@@ -278,7 +278,7 @@ def _describe_class(value: type) -> dict[str, Any]:
     meta = sorted(
         {
             name
-            for cls in type(value).__mro__
+            for cls in inspect.getmro(type(value))
             if cls not in (type, object)
             for name in vars(cls)
             if name in ("__iter__", "__len__", "__getitem__", "__contains__", "__reversed__", "__call__")

@@ -181,11 +181,11 @@ class Plugin:
             message = str(error)
         elif report.outcome == "skipped" or hasattr(report, "wasxfail"):
             message = f"the test was not run to its end: {message}"
-        elif isinstance(error, AssertionError) and getattr(error, "_assessor_where", None) is None:
-            reason = "assertion"
-        elif isinstance(error, pytest.fail.Exception) and not isinstance(error, LearnerRaised):
-            reason = "assertion"
-        elif error is None:
+        elif (
+            error is None
+            or isinstance(error, pytest.fail.Exception)
+            or (isinstance(error, AssertionError) and not hasattr(error, "_assessor_where"))
+        ):
             reason = "assertion"
         where = getattr(error, "_assessor_where", None)
         detail = report.longreprtext
@@ -234,11 +234,11 @@ _SETTINGS: dict[str, Any] = {
 
 def _settle(item: pytest.Item, seed: int) -> None:
     """Force the settings that make a property repeatable, whatever the test set itself."""
-    function = getattr(item, "obj", None)
+    function: Any = getattr(item, "obj", None)
     function = getattr(function, "__func__", function)
     if not getattr(function, "is_hypothesis_test", False):
         return
-    own = getattr(function, "_hypothesis_internal_use_settings", None) or hypothesis.settings.default
+    own: Any = getattr(function, "_hypothesis_internal_use_settings", None) or hypothesis.settings.default
     checks = {*own.suppress_health_check, HealthCheck.too_slow}
     function._hypothesis_internal_use_settings = hypothesis.settings(
         own, **{**_SETTINGS, "suppress_health_check": sorted(checks, key=lambda check: check.name)}
@@ -320,7 +320,7 @@ def follow_seed(bridge: Bridge) -> None:
         own(a, version)
         bridge.seed(a)
 
-    random.seed = seed  # type: ignore[assignment]
+    random.seed = seed
 
 
 def encode(event: dict[str, Any]) -> bytes:

@@ -27,7 +27,6 @@ from . import bridge as bridge_
 from . import wire
 from .bridge import Bridge, Described, Ref
 from .calls import Op
-from .failure import TestEnded
 
 _REF = "_assessor_ref"
 _CLASS_REF = "_assessor_class_ref"
@@ -179,7 +178,7 @@ def source_name(module: str) -> str:
     """The file name under which a module's source is shown; it is fetched when somebody looks."""
     name = f"<submission>/{module.replace('.', '/')}.py"
     if name not in linecache.cache:
-        linecache.cache[name] = (functools.partial(_source, module),)  # type: ignore[assignment]
+        linecache.cache[name] = (functools.partial(_source, module),)
     return name
 
 
@@ -531,7 +530,8 @@ def _class(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
             _moved(known, ref)
             return known
     bases = [base for base in data.get("bases", ()) if isinstance(base, type)]
-    failing = [base for base in bases if issubclass(base, BaseException)]
+    chosen: list[type]
+    failing: list[type] = [base for base in bases if issubclass(base, BaseException)]
     frozen = [base for base in bases if issubclass(base, wire.FROZEN_BASES) and base is not object]
     space = _space(b, ref, data, value=bool(frozen and not failing))
     if failing:
@@ -635,7 +635,7 @@ def _item(index: int, value: Any) -> Any:
 def _field(name: str, kind: Any) -> dataclasses.Field[Any]:
     field: Any = dataclasses.field()
     field.name, field.type = name, _unshown(kind)
-    field._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # what marks a true field
+    field._field_type = vars(dataclasses)["_FIELD"]  # what marks a true field
     return field  # type: ignore[no-any-return]
 
 
@@ -770,7 +770,8 @@ def _value(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
     base = next((base for base in wire.FROZEN_BASES if issubclass(cls, base)), None)
     if base is None or type(plain) is not base:
         return plain
-    value = base.__new__(cls, plain)
+    new: Any = base.__new__
+    value = new(cls, plain)
     object.__setattr__(value, _REF, ref)
     return value
 
@@ -804,7 +805,8 @@ def _exception(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
     if bridge_.control_flow(cls):
         error = bridge_.as_failure(cls.__name__, args, cls, collecting=b.collecting)
     elif isinstance(cls, Class):
-        error = cls.__new__(cls, *args)
+        new: Any = cls.__new__
+        error = new(cls, *args)
         error.args = args
         object.__setattr__(error, _REF, ref)
         object.__setattr__(error, "_assessor_text", text)

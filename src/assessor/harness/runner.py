@@ -285,15 +285,15 @@ def _changed(item: Any, old: Any) -> bool:
             a is not b or item[a] is not old[b] for a, b in zip(item, old, strict=True)
         )
     if isinstance(item, set | bytearray):
-        return item != old
+        return bool(item != old)
     numpy = sys.modules.get("numpy")
     if numpy is not None and type(item) is numpy.ndarray:
-        return item.dtype != old.dtype or item.shape != old.shape or item.tobytes() != old.tobytes()
+        return bool(item.dtype != old.dtype or item.shape != old.shape or item.tobytes() != old.tobytes())
     return len(item) != len(old) or any(a is not b for a, b in zip(item, old, strict=True))
 
 
 def _contains(container: Any, item: Any) -> bool:
-    return item in container
+    return bool(item in container)
 
 
 def _variables(value: Any) -> dict[str, Any]:
@@ -392,7 +392,7 @@ def main(line: socket.socket, *, folder: str, names: Iterable[str], limit_bytes:
     """
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=False)
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", line_buffering=True)
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
     random.seed(0)  # so that a run can be repeated
     loading.install(folder, names)
     served = Runner(line, limit_bytes=limit_bytes)
@@ -403,5 +403,6 @@ def main(line: socket.socket, *, folder: str, names: Iterable[str], limit_bytes:
 
     ask_input.__name__ = ask_input.__qualname__ = "input"
     builtins.input = ask_input
-    sys.stdin = sys.__stdin__ = _Input(served.ask)  # type: ignore[assignment]
+    sys.stdin = _Input(served.ask)
+    vars(sys).update(__stdin__=sys.stdin)
     served.serve()

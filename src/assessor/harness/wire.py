@@ -106,11 +106,14 @@ _ATOMS = _SELF | {int}
 _CONSTANTS: tuple[Any, ...] = (Ellipsis, NotImplemented)
 
 #: Built-in classes that cross by name, exceptions included: they are data, and nothing can be done to them.
+_DATA_TYPES: tuple[type, ...] = (
+    *(object, type, int, float, bool, str, bytes, bytearray, complex, list, tuple, dict, set, frozenset),
+    *(range, slice, type(None)),
+)
 TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        *(object, type, int, float, bool, str, bytes, bytearray, complex, list, tuple, dict, set, frozenset),
-        *(range, slice, type(None)),
+        *_DATA_TYPES,
         *(
             value
             for value in vars(sys.modules["builtins"]).values()
@@ -339,7 +342,7 @@ def _write_zone(value: datetime.tzinfo | None, when: datetime.datetime | None) -
     whole = [offset.days, offset.seconds, offset.microseconds]
     if isinstance(value, zoneinfo.ZoneInfo) and value.key:
         return [int(Tag.ZONE), value.key, whole]
-    return [int(Tag.TIMEZONE), whole, None if value is datetime.timezone.utc else value.tzname(when)]
+    return [int(Tag.TIMEZONE), whole, None if value is datetime.UTC else value.tzname(when)]
 
 
 def _write_datetime(enc: Encoder, v: datetime.datetime, depth: int) -> Any:
@@ -571,7 +574,7 @@ def _read_zone(said: Any) -> datetime.tzinfo | None:
     if said[0] != Tag.TIMEZONE:
         raise WireError("expected a time zone")
     if said[2] is None:
-        return datetime.timezone.utc if not offset else datetime.timezone(offset)
+        return datetime.UTC if not offset else datetime.timezone(offset)
     return datetime.timezone(offset, _exact(said[2], str))
 
 
@@ -630,7 +633,7 @@ def _plain_dtype(numpy: Any, name: Any) -> Any:
 
 
 def _read_ndarray(dec: Decoder, said: list[Any], depth: int) -> Any:
-    import numpy  # noqa: PLC0415 - only where arrays are used at all
+    import numpy  # only where arrays are used at all
 
     dtype = _plain_dtype(numpy, said[1])
     shape = tuple(_ints(_exact(said[2], list)))
@@ -643,7 +646,7 @@ def _read_ndarray(dec: Decoder, said: list[Any], depth: int) -> Any:
 
 
 def _read_numpy_scalar(dec: Decoder, said: list[Any], depth: int) -> Any:
-    import numpy  # noqa: PLC0415
+    import numpy
 
     dtype = _plain_dtype(numpy, said[1])
     if dtype.itemsize != len(_exact(said[2], bytes)):
@@ -819,3 +822,13 @@ def plain_int(value: Any) -> int:
     if type(value) is not int:
         raise WireError(f"expected an integer, got {type(value).__name__}")
     return value
+
+
+def expect(value: Any, wanted: int) -> None:
+    """Check the number of an answer.
+
+    Raises:
+        WireError: it is another one's.
+    """
+    if value != wanted:
+        raise WireError(f"expected the answer to request {wanted}, got {value!r:.40}")
