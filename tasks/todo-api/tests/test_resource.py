@@ -1,7 +1,7 @@
 """What the service remembers."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 
@@ -72,7 +72,11 @@ titles = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, 
 
 
 @pytest.mark.criterion("resource", points=2)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    phases=[Phase.generate],  # an example takes two requests: shrinking would take long
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(titles)
 def test_any_title_comes_back_as_it_was(service, title):
     made = service.post("/todos", json={"title": title}).json()

@@ -2,7 +2,7 @@
 
 import pytest
 import reference
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 
@@ -57,7 +57,11 @@ text = st.text(alphabet="aAbB'- .,\n9ßéñ_", max_size=40)
 
 
 @pytest.mark.criterion("counting", points=3)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    phases=[Phase.generate],  # each example starts a program: shrinking would take minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(text)
 def test_any_text_is_counted_as_defined(program, text):
     assert program(stdin=text).stdout.splitlines() == reference.lines(text)
