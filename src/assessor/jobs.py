@@ -210,9 +210,11 @@ class _Worker(rq.worker.SimpleWorker):
         RQ's own waits up to a minute to connect again, and is stopped by an exception out of a signal
         handler, which may come just after a job was taken.
         """
+        if self.cut_off:
+            return None
         try:
             self.set_state(rq.worker.WorkerStatus.IDLE)
-            while not self.stop.asked.is_set():
+            while not (self.stop.asked.is_set() or self.cut_off):
                 self.heartbeat()
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()
@@ -263,12 +265,15 @@ class _Worker(rq.worker.SimpleWorker):
         try:
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
-            raise
+            self.cut_off = True
         except Exception as error:
             log.warning("queue's lists unreadable; dropped", problem=f"{type(error).__name__}: {error}")
             for queue in self.queues:
                 self.connection.delete(queue.intermediate_queue_key, queue.registry_cleaning_key)
             self.last_cleaned_at = rq.utils.now()  # type: ignore[assignment]
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Not at all, as for `subscribe`; an operator stops the supervisor instead."""
 
     def subscribe(self) -> None:
         """Not at all: commands to workers are not taken from the queue server."""
@@ -347,7 +352,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one line on."""
-        log.log(record.levelno, record.getMessage(), logger=record.name)
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 def _forward_logs() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 import rq
+import rq.suspension
 import structlog
 from rq.job import JobStatus
 from rq.registry import FailedJobRegistry
@@ -247,6 +248,18 @@ def test_rq_s_own_worker_finds_nothing_to_import(bell: jobs.Ring, server: redis.
     assert FailedJobRegistry(queue=queue).get_job_ids() == ["a_1"]
 
 
+def test_commands_that_lie_on_the_server_stop_no_worker(
+    served: str, server: redis.Redis, bell: jobs.Ring
+) -> None:
+    def told(_attempt: str, _epoch: int) -> None:
+        assert server.pubsub_channels("*") == []
+
+    rq.suspension.suspend(server)
+    bell.ring("a", 1)
+    assert drain(served, told) == [("a", 1)]
+    assert FailedJobRegistry(jobs.QUEUE, connection=server).get_job_ids() == []
+
+
 def test_server_that_is_away_is_a_fault_that_names_the_action(tmp_path: Path) -> None:
     ring = jobs.Ring(f"unix://{tmp_path}/none.sock")
     with pytest.raises(QueueFault, match=r"^queue server: expected to ring, got ConnectionError: "):
@@ -406,13 +419,18 @@ def test_hanging_job_ends_its_process_with_every_stack_told(
 
 def test_worker_lives_through_the_death_of_its_server(home: Path, start: Callable[..., Process]) -> None:
     worker = start()
-    for number in range(2):
+    for number in range(3):
         ring(home, f"before{number}")
         worker.until(f"end before{number}")
         os.kill(int((home / "queue" / "server.pid").read_text()), signal.SIGKILL)
         ring(home, f"a{number}")
         worker.until(f"end a{number}")
     assert worker.process.poll() is None
+    worker.process.send_signal(signal.SIGTERM)
+    code, errors = worker.end()
+    assert code == 0
+    assert "Traceback" not in errors
+    assert "unhandled" not in errors
 
 
 def test_job_lives_through_the_death_of_its_server(home: Path, start: Callable[..., Process]) -> None:
