@@ -710,7 +710,11 @@ def same(left: Any, right: Any, _seen: set[tuple[int, int]] | None = None, _dept
         return False
     if kind is float:
         return bool(left == right or (left != left and right != right))
-    if kind in _ATOMS or kind in (complex, bytearray, range):
+    if kind is complex:
+        return same(left.real, right.real) and same(left.imag, right.imag)
+    if kind is decimal.Decimal:
+        return str(left) == str(right)  # a signalling NaN refuses any comparison
+    if kind in _ATOMS or kind in (bytearray, range):
         return bool(left == right)
     seen = set() if _seen is None else _seen
     pair = (id(left), id(right))
@@ -727,15 +731,16 @@ def same(left: Any, right: Any, _seen: set[tuple[int, int]] | None = None, _dept
             for a, b in zip(left, right, strict=True)
         )
     if kind in (set, frozenset):
+        theirs = {item: item for item in right}
         return len(left) == len(right) and all(
-            any(same(a, b, seen, _depth + 1) for b in right if a == b) for a in left
+            item in theirs and same(item, theirs[item], seen, _depth + 1) for item in left
         )
     numpy = sys.modules.get("numpy")
     if numpy is not None and kind is numpy.ndarray:
         return bool(
             left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
         )
-    return kind.__module__ in ("datetime", "decimal", "fractions", "uuid", "pathlib") and bool(left == right)
+    return kind.__module__ in ("datetime", "fractions", "uuid", "pathlib") and bool(left == right)
 
 
 def pack(message: Any) -> bytes:
