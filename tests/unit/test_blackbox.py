@@ -20,7 +20,7 @@ from assessor.harness import blackbox, folder, frames
 # The agent makes its process a reaper of all that descends from it: never the one that runs the tests.
 SERVER = """
 import sys, types, pathlib, msgspec
-from assessor.harness import blackbox, frames
+from assessor.harness import blackbox, frames, processes
 contexts = {}
 decoder = frames.Decoder(limit_bytes=2**26)
 out = sys.stdout.buffer
@@ -35,6 +35,7 @@ while data := sys.stdin.buffer.raw.read(65536):
         reply = blackbox.handle(message["request"], contexts[where])
         out.write(frames.encode(msgspec.msgpack.encode(reply)))
         out.flush()
+processes.end_descendants()
 """
 
 PLAN = {

@@ -197,6 +197,7 @@ class Zygote:
 def descendants(root: int, *, spared: set[int]) -> list[int]:
     """All processes below `root` but the spared ones and what is below them; ended ones not counted."""
     below: dict[int, list[int]] = {}
+    ended: set[int] = set()
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -205,14 +206,17 @@ def descendants(root: int, *, spared: set[int]) -> list[int]:
         except OSError:
             continue  # gone meanwhile
         state, parent = text.rpartition(")")[2].split()[:2]
-        if state not in ("Z", "X"):
-            below.setdefault(int(parent), []).append(int(entry))
+        below.setdefault(int(parent), []).append(int(entry))
+        if state in ("Z", "X"):
+            ended.add(int(entry))
     found, queue = [], [root]
     while queue:
         for pid in below.get(queue.pop(), ()):
             if pid not in spared:
-                found.append(pid)
+                # Followed even if it has ended: while a thread of it lives on, its children stay its own.
                 queue.append(pid)
+                if pid not in ended:
+                    found.append(pid)
     return found
 
 
