@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import random
 import signal
@@ -45,6 +46,7 @@ from assessor import (
     wiring,
 )
 from assessor.logs import configure
+from assessor.parts import Parts
 from assessor.sandbox.protocol import End, Ended, Event, Order
 from assessor.settings import LogFormat, SandboxKind, Settings
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, Store
@@ -207,7 +209,7 @@ def uploads(plan: Plan) -> list[tuple[str, Path, str]]:
 
 
 @contextlib.contextmanager
-def parts(plan: Plan, *, boxed: bool) -> Iterator[pipeline.Parts]:
+def parts(plan: Plan, *, boxed: bool) -> Iterator[Parts]:
     """The parts of the installation, with a store that notes, and the script where one is asked for."""
     store = NotingStore.open(plan.settings.database_url)
     store.notes = plan.home / "concluded"
@@ -452,6 +454,7 @@ def main() -> int:
             given.role, lambda: sweep(plan, given.parent)
         )()
         return 0
+    configure(LogFormat.CONSOLE, level=logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="assessor-chaos-") as scratch:
         plan = Plan(
             home=(given.home or Path(scratch)).absolute(),
