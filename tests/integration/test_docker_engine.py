@@ -45,7 +45,15 @@ class SecondEngine:
         self.url = f"unix://{home}/d.sock"
         # Holds the namespaces while no engine runs: mounts that one has made are there for the next.
         self._holder = subprocess.Popen(["unshare", "-m", "-n", "sleep", "infinity"])
+        # Entered too early, they would still be the machine's, whose network this engine must not meet.
+        deadline = time.monotonic() + UP_S
+        while any(self._shares(kind) for kind in ("mnt", "net")):
+            assert time.monotonic() < deadline, "the namespaces were not made"
+            time.sleep(0.01)
         self._daemon: subprocess.Popen[bytes] | None = None
+
+    def _shares(self, kind: str) -> bool:
+        return os.readlink(f"/proc/{self._holder.pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}")
 
     def start(self) -> None:
         pid = str(self._holder.pid)
