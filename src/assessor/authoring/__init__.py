@@ -1,0 +1,1 @@
+"""What authors run on a task before a learner sees it."""
