@@ -401,8 +401,13 @@ class Bridge:
         if found is None:
             return None
         proxy = found()
-        if proxy is not None:
-            process.dead.pop(handle, None)
+        if proxy is None:
+            return None
+        process.dead.pop(handle, None)
+        ref = self.ref(proxy)
+        if ref is not None and ref.process is not process:
+            # A class or function that was last seen in another test file's process.
+            ref.process, ref.handle = process, handle
         return proxy
 
     def _again(self, handle: int) -> Any:
@@ -428,7 +433,8 @@ class Bridge:
         try:
             process.proxies[handle] = weakref.ref(proxy, gone)
         except TypeError:
-            return  # a number or a text with a class: it cannot be watched, so its object is held to the end
+            # A number or a text with a class cannot be watched: it is held to the process's end.
+            process.proxies[handle] = partial(_given, proxy)
         process.dead.pop(handle, None)
 
     def _read_exception(self, process: Process, decoder: wire.Decoder, said: list[Any], depth: int) -> Any:
@@ -546,6 +552,10 @@ def _awaited(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     value, error = found[0]
     if error is not None:
         raise error
+    return value
+
+
+def _given(value: Any) -> Any:
     return value
 
 

@@ -86,6 +86,7 @@ def _arguments(folder: Path) -> list[str]:
     os.environ["PY_COLORS"] = "0"
     return [
         *("-q", "--tb=short", "--color=no", "--strict-markers", "--import-mode=prepend"),
+        "--continue-on-collection-errors",
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
         *("-p", "no:faulthandler", "-p", "no:junitxml", "-p", "no:pastebin", "-p", "no:stepwise"),
         *("-p", "_hypothesis_pytestplugin", "-c", os.devnull),

@@ -51,6 +51,15 @@ class Module(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         __tracebackhide__ = True
+        return _marked(self._assessor_fetch(name))
+
+    def _assessor_fetch(self, name: str) -> Any:
+        """The submission's value of a name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        __tracebackhide__ = True
         if name in _OWN or (name.startswith("__") and name.endswith("__") and name != "__all__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         bridge = proxies.bridge()
@@ -86,6 +95,13 @@ class Module(types.ModuleType):
         bridge = proxies.bridge()
         self._check(bridge)
         return [str(name) for name in proxies.operate("dir", self)]
+
+
+def _marked(value: Any) -> Any:
+    """The value; a class is noted as named by the test, so that its operators may see plain data."""
+    if isinstance(value, proxies.Class):
+        type.__setattr__(value, "_assessor_named", True)
+    return value
 
 
 def _could_not(name: str, problem: BaseException) -> str:
@@ -143,11 +159,13 @@ class View:
 
     def __init__(self, module: types.ModuleType) -> None:
         self.__dict__["_assessor_module"] = module
+        self.__dict__["_assessor_star"] = False
 
     def __getattr__(self, name: str) -> Any:
         __tracebackhide__ = True
         module: Module = self.__dict__["_assessor_module"]
         if name == "__all__":
+            self.__dict__["_assessor_star"] = True
             return self._all(module)
         if name in vars(module):
             return vars(module)[name]
@@ -155,7 +173,7 @@ class View:
         if problem is not None:
             return Missing(_could_not(module.__name__, problem), getattr(problem, "reason", "error"))
         try:
-            value = getattr(module, name)
+            value = module._assessor_fetch(name)
         except AttributeError:
             try:
                 return importlib.import_module(f"{module.__name__}.{name}")
@@ -169,9 +187,7 @@ class View:
         if own is not None:
             # `from solution import *` hands libraries on: the test's own stay its own.
             return own
-        if isinstance(value, proxies.Class):
-            type.__setattr__(value, "_assessor_named", True)
-        return value
+        return value if self.__dict__["_assessor_star"] else _marked(value)
 
     def _all(self, module: Module) -> list[str]:
         if vars(module)["_assessor_problem"] is not None:

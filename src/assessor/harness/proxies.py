@@ -680,7 +680,7 @@ class _Method:
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self._owner = owner
-        self._function._assessor_stub = (owner, name)
+        self._assessor_stub = self._function._assessor_stub = (owner, name)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -705,7 +705,7 @@ class _OnClass:
         self._function = function
 
     def __set_name__(self, owner: Any, name: str) -> None:
-        self._function._assessor_stub = (owner, name)
+        self._assessor_stub = self._function._assessor_stub = (owner, name)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return types.MethodType(self._function, owner)
