@@ -370,7 +370,7 @@ def _settled(plan: Plan, store: Store, say: rich.console.Console) -> None:
     while True:
         counts = store.counts()
         over = counts.judged + counts.unjudged
-        if over == plan.count:
+        if over == plan.count and _containers(plan) == 0:
             return
         if over != before:
             moved, before = time.monotonic(), over
