@@ -7,13 +7,118 @@ import json
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from assessor import catalog, display, wiring
+from assessor import catalog, display, report, wiring
 from assessor.authoring import lock as locking
 from assessor.authoring import prove as proving
+from assessor.errors import AuthorError, NotFound
 from assessor.settings import Settings
+from assessor.task import Task
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+every = click.option("--all", "everything", is_flag=True, help="All tasks of the catalog.")
 
 
 @click.group(name="tasks")
 def author() -> None:
     """List, lock and prove tasks."""
+
+
+@author.command(name="list")
+@as_json
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> None:
+    """List the catalog's tasks, and what is wrong with any."""
+    tasks = wiring.tasks(context.obj)
+    problems = tasks.problems()
+    found = [task for name in tasks.ids() if (task := _readable(tasks, name)) is not None]
+    for problem in problems:
+        Console(stderr=True).print(display.plain(str(problem)), style="red", highlight=False)
+    if as_json:
+        values = [
+            {"id": task.id, "version": task.version, "title": task.title, "digest": task.digest}
+            for task in found
+        ]
+        click.echo(json.dumps({"tasks": values, "problems": [str(one) for one in problems]}, indent=2))
+    else:
+        table = Table(
+            "task", "version", "title", "level", "minutes", "sandbox", show_edge=False, pad_edge=False
+        )
+        for task in found:
+            table.add_row(
+                task.id, task.version, Text(task.title), task.level, str(task.minutes), task.sandbox
+            )
+        Console().print(table)
+    context.exit(2 if problems else 0)
+
+
+@author.command()
+@click.argument("names", nargs=-1)
+@every
+@click.pass_context
+def lock(context: click.Context, names: tuple[str, ...], everything: bool) -> None:
+    """Run the references of NAMES and write which tests count: tasks/<id>/manifest.json."""
+    config: Settings = context.obj
+    tasks = wiring.tasks(config)
+    with wiring.by_hand(config) as box:
+        for name in _chosen(tasks, names, everything):
+            made = locking.lock(tasks, name, box, label=wiring.hand_label())
+            path = locking.write(tasks.task(name), made)
+            click.echo(f"{path}: {len(made.tests)} tests, {sum(test.visible for test in made.tests)} visible")
+
+
+@author.command()
+@click.argument("names", nargs=-1)
+@every
+@as_json
+@click.pass_context
+def prove(context: click.Context, names: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Try all work beside NAMES: references earn full marks, known-bad work fails where it should."""
+    config: Settings = context.obj
+    tasks = wiring.tasks(config)
+    talk = Console(stderr=True)
+
+    def tried(one: proving.Tried) -> None:
+        mark = "[red]✗[/]" if one.problems else "[green]✓[/]"
+        reached = ", ".join(f"{name} {report.percent(share)}" for name, share in one.criteria.items())
+        talk.print(f"  {mark} {display.plain(one.folder)}: {reached}", highlight=False)
+        for problem in one.problems:
+            talk.print(f"    {display.plain(problem)}", style="red", highlight=False)
+
+    proofs = []
+    with wiring.by_hand(config) as box:
+        for name in _chosen(tasks, names, everything):
+            talk.print(name, style="bold")
+            proofs.append(proving.prove(tasks, name, box, label=wiring.hand_label(), on_tried=tried))
+    problems = [problem for proof in proofs for problem in proof.problems]
+    if as_json:
+        values = [
+            {"task": proof.task_id, "digest": proof.digest, "problems": list(proof.problems)}
+            for proof in proofs
+        ]
+        click.echo(json.dumps(values, indent=2))
+    else:
+        click.echo(f"{len(proofs)} tasks tried, {len(problems)} problems")
+    context.exit(2 if problems else 0)
+
+
+@author.command()
+@click.argument("kind", type=click.Choice(sorted(catalog.SCHEMAS)))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a KIND of file, for editors."""
+    click.echo(json.dumps(catalog.schema(kind), indent=2))
+
+
+def _chosen(tasks: catalog.Catalog, names: tuple[str, ...], everything: bool) -> tuple[str, ...]:
+    if not names and not everything:
+        raise NotFound("expected the ids of tasks, or --all, got neither")
+    return tasks.ids() if everything else names
+
+
+def _readable(tasks: catalog.Catalog, name: str) -> Task | None:
+    """The task, or None for one that `problems` tells about: it must not hide those that are right."""
+    try:
+        return tasks.task(name)
+    except AuthorError:
+        return None

@@ -116,9 +116,10 @@ def no_priority(outcome: Outcome, attack: Attack) -> None:
 
 def no_secret(outcome: Outcome, attack: Attack) -> None:
     not_above_honest(outcome, attack)
-    told = json.dumps(outcome.private)
-    assert "LEAK" in told
-    assert not re.search(r"(?i)pytest|nonce|token|secret|password|ASSESSOR_(?!WORK|CPU)", told)
+    told = {test.message for test in outcome.judged.results if "LEAK" in test.message}
+    assert told
+    for text in told:
+        assert not re.search(r"(?i)pytest|hidden|nonce|token|secret|password|ASSESSOR", text), text
 
 
 JUDGED: dict[str, Callable[[Outcome, Attack], None]] = {
