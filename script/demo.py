@@ -5,6 +5,7 @@ Exit status 0 only if every one came out as it must.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from assessor import display, pipeline, proof, publish, report, settings, verify, wiring
+from assessor import display, logs, pipeline, proof, publish, report, settings, verify, wiring
 from assessor.errors import VerificationFailed
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -92,6 +93,7 @@ CASES = (
 def main() -> int:
     """Run the demonstration; its exit status."""
     console = Console()
+    logs.configure(settings.LogFormat.CONSOLE, level=logging.WARNING)
     home = ROOT / ".assessor" / "demo"
     shutil.rmtree(home, ignore_errors=True)  # it starts from nothing, so that no earlier run can help it
     config = settings.read(os.environ, home=home, catalog=ROOT)

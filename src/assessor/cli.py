@@ -8,6 +8,7 @@ review. What authors use is in `cli_tasks`, what operators use in `cli_operate`.
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from assessor import (
     verify,
     wiring,
 )
-from assessor.cli_operate import operate
+from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
 from assessor.parts import Parts
@@ -65,7 +66,9 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
         context.obj = settings.read(home=home, catalog=catalog)
     except AssessorError as error:
         raise click.UsageError(str(error)) from error
-    logs.configure(context.obj.log_format)
+    # A command that prints a result logs what goes wrong; those that run for long log each stage.
+    quiet = context.invoked_subcommand not in LONG_RUNNING
+    logs.configure(context.obj.log_format, level=logging.WARNING if quiet else logging.INFO)
 
 
 main.add_command(author)

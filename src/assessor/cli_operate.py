@@ -26,6 +26,9 @@ from assessor import (
 )
 from assessor.settings import Settings
 
+#: Commands whose log is their talk.
+LONG_RUNNING = frozenset({"up", "worker", "sweep"})
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
