@@ -141,6 +141,59 @@ def test_lie_earns_nothing(lies: dict[str, Finished], name: str) -> None:
     assert lies[name].reason in (Reason.ASSERTION, Reason.ERROR)
 
 
+FORGED = """
+import sys
+frame = sys._getframe()
+while "objects" not in frame.f_globals: frame = frame.f_back
+objects = frame.f_globals["objects"]
+honest = objects._describe_class
+names = "eq ne lt le gt ge sub rsub abs float contains bool float array".split()
+def forged(cls):
+    said = honest(cls)
+    for name in names: said["functions"][f"__{name}__"] = ["method", "plain", None, None]
+    for name in ("startswith", "is_integer", "_assessor_named", "_assessor_local"):
+        said["functions"][name] = ["method", "plain", None, None]
+    said["specials"] += [f"__{name}__" for name in names]
+    said["meta"] += ["__instancecheck__", "__eq__"]
+    return said
+objects._describe_class = forged
+class Yes:
+    def __getattr__(self, name): return lambda *a, **k: True
+    def __eq__(self, other): return True
+    def __sub__(self, other): return 0.0
+    def __abs__(self): return 0.0
+    __hash__ = None
+class Word(str):
+    def startswith(self, *a): return True
+def anything(): return Yes()
+def word(): return Word("lie")
+def pretend():
+    class Skipped(Exception): pass
+    Skipped.__module__, Skipped.__qualname__ = "unittest.case", "SkipTest"
+    raise Skipped("no")
+"""
+
+
+def test_forged_description_of_a_class_gives_it_no_more_than_any_other() -> None:
+    ran = finished(
+        run(
+            FORGED,
+            """
+            import pytest, solution
+            def test_equal(): assert solution.anything() == 2.0
+            def test_reflected(): assert 2.0 == solution.anything()
+            def test_difference(): assert abs(solution.anything() - 2.0) < 1e-9
+            def test_approx(): assert solution.anything() == pytest.approx(2.0)
+            def test_type(): assert isinstance(solution.anything(), float)
+            def test_word(): assert solution.word().startswith("truth")
+            def test_skip(): solution.pretend()
+            """,
+        )
+    )
+    assert [name for name, event in ran.items() if event.passed] == []
+    assert len(ran) == 7
+
+
 def test_what_a_test_lends_gives_nothing_but_what_it_offers() -> None:
     events = run(
         LIES,

@@ -533,7 +533,8 @@ def _class(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
     chosen: list[type]
     failing: list[type] = [base for base in bases if issubclass(base, BaseException)]
     frozen = [base for base in bases if issubclass(base, wire.FROZEN_BASES) and base is not object]
-    space = _space(b, ref, data, value=bool(frozen and not failing))
+    base = BaseException if failing else frozen[0] if frozen else Object
+    space = _space(ref, data, base)
     if failing:
         if not any(isinstance(base, Class) for base in failing):
             failing.insert(0, RaisedMixin)
@@ -576,6 +577,8 @@ def _library_class(module: Any, qualname: Any) -> type | None:
         found = getattr(found, part, None)
     if not isinstance(found, type) or type(found) is not type:
         return None
+    if (found.__module__, found.__qualname__) != (module, qualname):
+        return None
     return found if issubclass(found, (Exception, *wire.DATA_BASES)) or found in _LIBRARY_DATA else None
 
 
@@ -585,7 +588,13 @@ _LIBRARY_DATA = (
 )
 
 
-def _space(b: Bridge, ref: Ref, data: dict[str, Any], *, value: bool) -> dict[str, Any]:
+def _space(ref: Ref, data: dict[str, Any], base: type) -> dict[str, Any]:
+    """The attributes of a stand-in class.
+
+    The description is the word of a process that may lie: it never names a special method beyond the table,
+    nor anything that the stand-in's own base has.
+    """
+    value = issubclass(base, wire.FROZEN_BASES)
     space: dict[str, Any] = {
         _CLASS_REF: ref,
         "_assessor_kept": {},
@@ -604,21 +613,16 @@ def _space(b: Bridge, ref: Ref, data: dict[str, Any], *, value: bool) -> dict[st
             space["__hash__"] = object.__hash__
         if "__init__" in specials:
             space["__init__"] = _stub("__init__", ["method", "plain", None, None])
-    taken = dir(tuple) if value else ()
+    taken = frozenset(dir(base))
     functions = data.get("functions")
     for name, said in functions.items() if type(functions) is dict else ():
-        if (
-            type(said) is list
-            and len(said) == 4
-            and name not in taken
-            and not str(name).startswith("_assessor")
-        ):
-            space[str(name)] = _stub(str(name), said)
+        if type(said) is list and len(said) == 4 and _free(name, taken):
+            space[name] = _stub(name, said)
     fields = data.get("fields")
     if type(fields) is list:
         space["__dataclass_fields__"] = {str(name): _field(str(name), kind) for name, kind in fields}
     tuple_fields = data.get("tuple_fields")
-    if type(tuple_fields) is list and all(isinstance(name, str) for name in tuple_fields):
+    if type(tuple_fields) is list and all(_free(name, frozenset()) for name in tuple_fields):
         space["_fields"] = tuple(tuple_fields)
         for index, name in enumerate(tuple_fields):
             space[name] = property(functools.partial(_item, index))
@@ -626,6 +630,10 @@ def _space(b: Bridge, ref: Ref, data: dict[str, Any], *, value: bool) -> dict[st
     if signature is not None:
         space["__signature__"] = signature
     return space
+
+
+def _free(name: Any, taken: frozenset[str]) -> bool:
+    return type(name) is str and name not in taken and not name.startswith(("__", "_assessor_"))
 
 
 def _item(index: int, value: Any) -> Any:
