@@ -1,4 +1,4 @@
-"""The shipped tasks, proven in real containers: references earn full marks, known-bad work fails where it should."""
+"""The shipped tasks, proven in real containers: references pass, known-bad work fails where it should."""
 
 from __future__ import annotations
 

@@ -194,6 +194,17 @@ def test_reference_that_hits_a_limit_of_the_run_is_refused(root: Path, end: End)
         locked(root, scripted(end=end))
 
 
+def test_test_that_never_finished_counts_as_failed(root: Path) -> None:
+    def script(order: Order) -> Iterator[Event | End | BaseException]:
+        yield Collected(tests=TESTS, errors=())
+        for test in TESTS[:-1]:
+            yield finished(test.id)
+        yield Ended(wall_ms=1, processes=1)
+
+    with pytest.raises(FileInvalid, match=r"got test_t\.py::test_h failed: it did not finish"):
+        locked(root, FakeSandbox(script))
+
+
 def test_broken_sandbox_is_not_the_authors_fault(root: Path) -> None:
     def script(order: Order) -> Iterator[Event | End | BaseException]:
         yield SandboxFault("engine went away")
