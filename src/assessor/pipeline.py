@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 
 import structlog
 
@@ -73,6 +73,8 @@ def submit(
         cooldown_s=task.policy.cooldown_s,
         now=parts.clock(),
     )
+    # Once more, now that a row names it: somebody else's same bytes may have been erased in between.
+    parts.blobs.put(received.bundle.data)
     log.info("submitted", attempt=attempt.id, task=task.id, bundle=submission.bundle)
     _ring(attempt, ring)
     return submission, attempt, received
@@ -131,7 +133,7 @@ def run(lease: Lease, parts: Parts) -> None:
         if outcome.end is not protocol.End.LEARNER_LOST or last:
             break
         log.warning("learner's container went unexplained; once more in a fresh one")
-        lease.claim = parts.store.restart(lease.claim, lease_s=parts.lease_s, now=parts.clock())
+        lease.restart()
     finished = Run(
         outcome=outcome,
         phases_ms=outcome.phases_ms,
@@ -190,6 +192,8 @@ class Lease:
         self._parts = parts
         self._lost: LeaseLost | None = None
         self._done = Flag()
+        # A renewal must not read the old claim while a restart replaces it.
+        self._changing = Lock()
 
     def keep(self, event: protocol.Event) -> None:
         """Store one event of the run.
@@ -205,12 +209,24 @@ class Lease:
         """Renew three times a lease; a store that is away for a moment is asked again."""
         while not self._done.wait(self._parts.lease_s / 3):
             try:
-                self._parts.store.renew(self.claim, lease_s=self._parts.lease_s, now=self._parts.clock())
+                with self._changing:
+                    self._parts.store.renew(self.claim, lease_s=self._parts.lease_s, now=self._parts.clock())
             except LeaseLost as error:
                 self._lost = error
                 return
             except StoreFault as error:
                 log.warning("lease not renewed yet", error=str(error))
+
+    def restart(self) -> None:
+        """Go on with the attempt's next epoch.
+
+        Raises:
+            LeaseLost: the attempt is another's by now.
+        """
+        with self._changing:
+            self.claim = self._parts.store.restart(
+                self.claim, lease_s=self._parts.lease_s, now=self._parts.clock()
+            )
 
     def done(self) -> None:
         """Stop renewing."""
