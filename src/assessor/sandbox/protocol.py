@@ -26,8 +26,8 @@ LABEL_EPOCH = "assessor.epoch"
 LABEL_ROLE = "assessor.role"
 LABEL_OWNER = "assessor.owner"
 
-#: The largest event that a grader may send.
-EVENT_BYTES = 256 * 1024
+#: The largest event that a grader may send: the collection of a task with thousands of tests.
+EVENT_BYTES = 4 * 1024**2
 
 
 class Reason(StrEnum):
