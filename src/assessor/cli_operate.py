@@ -99,15 +99,16 @@ def sweep(config: Settings, parent: int | None) -> None:
     """Sweep until told to stop: give attempts of silent workers away, ring for what waits, clean up."""
     stop = threading.Event()
     wiring.stop_on_signals(stop)
-    with wiring.parts(config) as parts:
+    with wiring.parts(config, boxed=False) as parts:
         reconcile.loop(
             store=parts.store,
             url=lambda: queueserver.url(config),
-            sandbox=parts.sandbox,
+            sandbox=wiring.Cleaner(config),
             clock=parts.clock,
             every_s=config.sweep_s,
             stop=stop,
             parent=parent,
+            publish=lambda: judging.republish(parts),
         )
 
 

@@ -20,7 +20,6 @@ import structlog
 
 from assessor.errors import AssessorError
 from assessor.jobs import Ring
-from assessor.sandbox.protocol import Sandbox
 from assessor.store import Store
 
 log = structlog.get_logger(__name__)
@@ -40,6 +39,14 @@ class Bell(Protocol):
 
     def pending(self) -> set[tuple[str, int]]:
         """The attempts and epochs that a job waits for."""
+        ...
+
+
+class Cleanable(Protocol):
+    """The part of a sandbox that cleaning uses."""
+
+    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
         ...
 
 
@@ -80,7 +87,7 @@ def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swe
     return Swept(expired=expired, rung=rung)
 
 
-def clean(store: Store, sandbox: Sandbox) -> list[str]:
+def clean(store: Store, sandbox: Cleanable) -> list[str]:
     """Remove what runs left behind whose epoch nobody works on; names of the removed.
 
     Raises:
@@ -96,7 +103,7 @@ def loop(
     *,
     store: Store,
     url: Callable[[], str],
-    sandbox: Sandbox | None,
+    sandbox: Cleanable | None,
     clock: Callable[[], datetime],
     every_s: float,
     stop: threading.Event,

@@ -55,8 +55,8 @@ class Settings:
     sandbox: SandboxKind = SandboxKind.DOCKER
     runtime: str = "runc"
     workers: int = 2
-    lease_s: int = 15
-    sweep_s: float = 5.0
+    lease_s: int = 12
+    sweep_s: float = 3.0
     log_format: LogFormat = LogFormat.CONSOLE
 
     @property
@@ -98,9 +98,9 @@ def read(
         redis_url=environ.get("ASSESSOR_REDIS_URL") or None,
         sandbox=_choice(SandboxKind, environ, "ASSESSOR_SANDBOX", SandboxKind.DOCKER),
         runtime=environ.get("ASSESSOR_RUNTIME") or "runc",
-        workers=int(_number(environ, "ASSESSOR_WORKERS", os.cpu_count() or 1, least=1, most=256)),
-        lease_s=int(_number(environ, "ASSESSOR_LEASE_S", 15, least=2, most=3600)),
-        sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 5.0, least=0.1, most=20),
+        workers=_whole(environ, "ASSESSOR_WORKERS", os.cpu_count() or 1, least=1, most=256),
+        lease_s=_whole(environ, "ASSESSOR_LEASE_S", 12, least=2, most=3600),
+        sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 3.0, least=0.1, most=20),
         log_format=_choice(LogFormat, environ, "ASSESSOR_LOG_FORMAT", LogFormat.CONSOLE),
     )
 
@@ -116,6 +116,13 @@ def _choice(kind: type[T], environ: Mapping[str, str], name: str, default: T) ->
         return kind(value)
     except ValueError:
         raise SettingInvalid(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    number = _number(environ, name, default, least=least, most=most)
+    if number != int(number):
+        raise SettingInvalid(f"{name}: expected a whole number, got {environ[name]!r}")
+    return int(number)
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, *, least: float, most: float) -> float:

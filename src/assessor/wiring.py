@@ -54,6 +54,24 @@ def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
     return Docker(root=settings.catalog, runtime=settings.runtime, owner=owner or str(settings.home))
 
 
+class Cleaner:
+    """Cleans what the installation's runs left, opening the engine for each time alone.
+
+    So an engine that is away when the sweep starts, or goes later, stops no other part of it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
+        box = sandbox(self._settings)
+        try:
+            return box.sweep(alive=alive)
+        finally:
+            box.close()
+
+
 @contextmanager
 def by_hand(settings: Settings) -> Iterator[Sandbox]:
     """A sandbox for what a person runs by hand, beside the queue: no sweep of workers touches it.
