@@ -68,7 +68,7 @@ def test_frame_that_is_too_large_ends_the_frames_with_a_fault_and_draining_goes_
     huge = struct.pack(">I", protocol.EVENT_BYTES + 1)
     arrived, _ = run([piece(1, huge), piece(1, b"more" * 1000)])
     assert isinstance(arrived[0], SandboxFault)
-    assert str(arrived[0]) == "standard output: expected a frame of at most 262144 bytes, got 262145"
+    assert str(arrived[0]) == "standard output: expected a frame of at most 4194304 bytes, got 4194305"
     assert arrived[1:] == [None]
 
 
