@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from assessor import display, logs, pipeline, proof, publish, report, settings, verify, wiring
+from assessor import display, judging, logs, pipeline, proof, publish, report, settings, verify, wiring
 from assessor.errors import VerificationFailed
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -98,7 +98,6 @@ def main() -> int:
     shutil.rmtree(home, ignore_errors=True)  # it starts from nothing, so that no earlier run can help it
     config = settings.read(os.environ, home=home, catalog=ROOT)
     with wiring.parts(config, boxed=False) as parts, _engine(config, console):
-        ring = wiring.ring(config)
         tasks = wiring.tasks(config)
         attempts = []
         for case in CASES:
@@ -109,10 +108,9 @@ def main() -> int:
                 tasks=tasks,
                 spool=config.spool,
                 parts=parts,
-                ring=ring.ring,
+                ring=wiring.ring(config),
             )
             attempts.append(attempt.id)
-        ring.close()
         found = display.follow(attempts, parts.store, console)
         table = Table("learner", "task", "what", "verdict", "score", "record", "as it must")
         right = True
@@ -141,7 +139,7 @@ def _problem(case: Case, attempt: Attempt, parts: Parts, config: Settings) -> st
     if attempt.verdict != case.verdict or not case.least <= attempt.score <= case.most:
         wanted = f"{case.verdict} with {case.least} to {case.most}"
         return f"expected {wanted}, got {attempt.verdict}, {attempt.score}"
-    folder = parts.publisher.folder(attempt.id)
+    folder = judging.published(attempt.id, parts)
     try:
         verify.evidence(
             record=(folder / publish.RECORD).read_bytes(),

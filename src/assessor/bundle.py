@@ -57,10 +57,13 @@ def unpack(data: bytes, *, expected: str) -> Bundle:
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             for entry in archive:
-                content = archive.extractfile(entry) if entry.isreg() else None
+                # A sparse one can say to be larger than all memory.
+                content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
                 if content is None:
                     raise BlobFault(f"bundle {expected}: expected regular files only, got {entry.name!r}")
+                if entry.name in files:
+                    raise BlobFault(f"bundle {expected}: expected each path once, got {entry.name!r} twice")
                 files[entry.name] = content.read()
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:
         raise BlobFault(f"bundle {expected}: expected a tar, got: {error}") from error
     return Bundle(files=files, data=data, digest=came)

@@ -45,7 +45,10 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except AssessorError as error:
-            Console(stderr=True).print(f"[red]error:[/] {display.plain(str(error))}", highlight=False)
+            # Not folded: file, line and column stay together for editors.
+            Console(stderr=True).print(
+                f"[red]error:[/] {display.plain(str(error))}", highlight=False, soft_wrap=True
+            )
             context.exit(exit_code(error))
 
 
@@ -91,7 +94,6 @@ def submit(
     """Hand in UPLOAD (a folder, zip or tar) for TASK."""
     config: Settings = context.obj
     with wiring.parts(config, boxed=False) as parts:
-        ring = wiring.ring(config)
         submission, attempt, received = pipeline.submit(
             upload,
             task_id=task,
@@ -99,13 +101,17 @@ def submit(
             tasks=wiring.tasks(config),
             spool=config.spool,
             parts=parts,
-            ring=ring.ring,
+            ring=wiring.ring(config),
         )
         talk = Console(stderr=True)
         for path, reason in received.dropped:
-            talk.print(f"left out {display.plain(path)}: {display.plain(reason)}", style="yellow")
+            talk.print(
+                f"left out {display.plain(path)}: {display.plain(reason)}", style="yellow", soft_wrap=True
+            )
         for flag in received.flags:
-            talk.print(f"flagged for reviewers: {display.plain(flag)}", style="yellow")
+            talk.print(f"flagged for reviewers: {display.plain(flag)}", style="yellow", soft_wrap=True)
+        if not parts.store.workers(parts.clock()):
+            talk.print("no worker is running yet; start one with: assessor up", style="yellow")
         if not follow:
             _print(
                 context,
@@ -115,8 +121,6 @@ def submit(
                 f"submission {submission.id}, attempt {attempt.id}: queued",
             )
             return
-        if not parts.store.workers(parts.clock()):
-            talk.print("no worker is running yet; start one with: assessor up", style="yellow")
         _follow(context, parts, attempt.id, as_json)
 
 
@@ -152,7 +156,7 @@ def status(
         values: dict[str, Any] = {"attempts": [display.attempt_values(*row) for row in rows]}
         console = Console()
         if attempt is None:
-            values |= display.installation_values(parts)
+            values |= display.installation_values(parts, wiring.sandboxes(config))
         if as_json:
             click.echo(json.dumps(values, indent=2))
             return
@@ -235,7 +239,7 @@ def regrade(context: click.Context, submission: str, follow: bool, as_json: bool
     """Run SUBMISSION again, as a new attempt; those before stay."""
     config: Settings = context.obj
     with wiring.parts(config, boxed=False) as parts:
-        attempt = pipeline.regrade(submission, parts, ring=wiring.ring(config).ring)
+        attempt = pipeline.regrade(submission, parts, ring=wiring.ring(config))
         if follow:
             _follow(context, parts, attempt.id, as_json)
             return
@@ -282,7 +286,7 @@ def verify_(
 
     def holds(check: verify.Check) -> None:
         held.append(check)
-        talk.print(f"[green]✓[/] {check.number}. {check.sentence}", highlight=False)
+        talk.print(f"[green]✓[/] {check.number}. {check.sentence}", highlight=False, soft_wrap=True)
 
     verify.evidence(
         record=record,
@@ -334,17 +338,19 @@ def reproduce_(context: click.Context, what: str, as_json: bool) -> None:
 @main.command()
 @click.argument("attempt")
 @click.argument("target", type=click.Path(path_type=Path))
+@as_json
 @click.pass_context
-def pack(context: click.Context, attempt: str, target: Path) -> None:
+def pack(context: click.Context, attempt: str, target: Path, as_json: bool) -> None:
     """Write the evidence of ATTEMPT, its task and its files to TARGET, to be judged again elsewhere."""
     with wiring.parts(context.obj, boxed=False) as parts:
         data = reproduce.of(attempt, parts).dump()
-    try:
-        with target.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise click.FileError(str(target), error.strerror or str(error)) from error
-    click.echo(f"{target}: {len(data)} bytes; it holds the hidden tests")
+    reproduce.write(target, data)
+    _print(
+        context,
+        as_json,
+        {"pack": str(target), "bytes": len(data), "digest": digest.sha256(data)},
+        f"{target}: {len(data)} bytes; it holds the hidden tests",
+    )
 
 
 def _follow(context: click.Context, parts: Parts, attempt_id: str, as_json: bool) -> None:
@@ -371,7 +377,10 @@ def _result(
         "evidence": None if folder is None else str(folder),
     }
     _print(context, as_json, values, display.result(judged))
-    if folder is not None and not as_json:
+    if folder is None:
+        return
+    judging.published(attempt.id, parts)
+    if not as_json:
         click.echo(f"evidence: {folder / publish.PAGE}")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
+import structlog
 from rich.console import Console
 
 from assessor import (
@@ -24,7 +27,11 @@ from assessor import (
     supervisor,
     wiring,
 )
+from assessor.errors import QueueFault, StoreFault
+from assessor.parts import Parts
 from assessor.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 #: Commands whose log is their talk.
 LONG_RUNNING = frozenset({"up", "worker", "sweep"})
@@ -41,7 +48,6 @@ def up(config: Settings, workers: int | None) -> None:
         pass  # the tables and the key are made once, before workers could race for them
     wiring.tasks(config)
     wiring.require_engine(config)
-    started_server = config.redis_url is None and not queueserver.running(config.home)
     queueserver.url(config)
     program = [sys.executable, "-m", "assessor"]
     told = ["--home", str(config.home), "--catalog", str(config.catalog)]
@@ -58,7 +64,8 @@ def up(config: Settings, workers: int | None) -> None:
     try:
         supervisor.run(children)
     finally:
-        if started_server:
+        if config.redis_url is None:
+            # Whoever started it: a worker that somebody runs beside us starts it again, with all it held.
             queueserver.stop(config.home)
 
 
@@ -80,6 +87,7 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
             )
 
         try:
+            _ring_for_what_waits(config, parts)
             jobs.work(
                 url=lambda: queueserver.url(config),
                 assess=assess,
@@ -90,6 +98,15 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
             )
         finally:
             parts.store.forget_worker(parts.worker)
+
+
+def _ring_for_what_waits(config: Settings, parts: Parts) -> None:
+    """What was handed in while no queue server was up has no job yet; a worker alone would never see it."""
+    try:
+        with contextlib.closing(jobs.Ring(queueserver.url(config))) as bell:
+            reconcile.sweep(parts.store, bell, now=parts.clock())
+    except (QueueFault, StoreFault) as error:
+        log.warning("what waits was not rung for; the sweep tries again", error=str(error))
 
 
 @click.command(hidden=True)
@@ -127,45 +144,64 @@ def doctor_(context: click.Context, as_json: bool) -> None:
 
 @click.command(name="backup")
 @click.argument("target", type=click.Path(path_type=Path))
+@as_json
 @click.pass_obj
-def backup_(config: Settings, target: Path) -> None:
+def backup_(config: Settings, target: Path, as_json: bool) -> None:
     """Copy everything that is kept, keys included, to TARGET while the system runs."""
     with wiring.parts(config, boxed=False) as parts:
         contents = backup.create(parts.store, parts.blobs, target, keys=config.key.parent)
-    click.echo(f"{target}: {len(contents.files)} files, signing keys among them; keep it safe")
+    values = {"backup": str(target), "files": len(contents.files), "keys": contents.keys}
+    _print(as_json, values, f"{target}: {len(contents.files)} files, signing keys among them; keep it safe")
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
+@as_json
 @click.pass_obj
-def restore(config: Settings, source: Path) -> None:
+def restore(config: Settings, source: Path, as_json: bool) -> None:
     """Bring a backup back into an empty home."""
     contents = backup.restore(source, home=config.home)
     with wiring.parts(config, boxed=False) as parts:
         pages = judging.republish(parts)
-    click.echo(f"{config.home}: {len(contents.files)} files, {pages} evidence folders published again")
+    values = {"home": str(config.home), "files": len(contents.files), "published": pages}
+    _print(
+        as_json,
+        values,
+        f"{config.home}: {len(contents.files)} files, {pages} evidence folders published again",
+    )
 
 
 @click.command()
 @click.argument("learner")
 @click.argument("target", type=click.Path(path_type=Path))
+@as_json
 @click.pass_obj
-def export(config: Settings, learner: str, target: Path) -> None:
+def export(config: Settings, learner: str, target: Path, as_json: bool) -> None:
     """Write everything about LEARNER to the folder TARGET; it quotes hidden tests."""
     with wiring.parts(config, boxed=False) as parts:
-        personal.export(parts.store, parts.blobs, learner, target=target)
-    click.echo(str(target))
+        rows = personal.export(parts.store, parts.blobs, learner, target=target)
+    submissions = len(rows["submissions"])
+    _print(
+        as_json,
+        {"export": str(target), "submissions": submissions},
+        f"{target}: {submissions} submissions, with all that is kept of them",
+    )
 
 
 @click.command()
 @click.argument("learner")
 @click.confirmation_option(prompt="Erase this learner's name, files and reports for ever?")
+@as_json
 @click.pass_obj
-def erase(config: Settings, learner: str) -> None:
+def erase(config: Settings, learner: str, as_json: bool) -> None:
     """Erase LEARNER: name, salt, files and reports; evidence stays, and points at nobody."""
     with wiring.parts(config, boxed=False) as parts:
         removed = personal.erase(parts.store, parts.blobs, learner, now=parts.clock())
-    click.echo(f"erased; {removed} blobs removed")
+    _print(as_json, {"removed": removed}, f"erased; {removed} blobs removed")
+
+
+def _print(as_json: bool, values: Any, words: str) -> None:
+    click.echo(json.dumps(values, indent=2) if as_json else words)
 
 
 operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, backup_, restore, export, erase)

@@ -34,7 +34,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     problems = tasks.problems()
     found = [task for name in tasks.ids() if (task := _readable(tasks, name)) is not None]
     for problem in problems:
-        Console(stderr=True).print(display.plain(str(problem)), style="red", highlight=False)
+        Console(stderr=True).print(display.plain(str(problem)), style="red", highlight=False, soft_wrap=True)
     if as_json:
         values = [
             {"id": task.id, "version": task.version, "title": task.title, "digest": task.digest}
@@ -56,16 +56,23 @@ def list_(context: click.Context, as_json: bool) -> None:
 @author.command()
 @click.argument("names", nargs=-1)
 @every
+@as_json
 @click.pass_context
-def lock(context: click.Context, names: tuple[str, ...], everything: bool) -> None:
+def lock(context: click.Context, names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Run the references of NAMES and write which tests count: tasks/<id>/manifest.json."""
     config: Settings = context.obj
     tasks = wiring.tasks(config)
+    values = []
     with wiring.by_hand(config) as box:
         for name in _chosen(tasks, names, everything):
             made = locking.lock(tasks, name, box, label=wiring.hand_label())
             path = locking.write(tasks.task(name), made)
-            click.echo(f"{path}: {len(made.tests)} tests, {sum(test.visible for test in made.tests)} visible")
+            visible = sum(test.visible for test in made.tests)
+            values.append({"manifest": str(path), "tests": len(made.tests), "visible": visible})
+            if not as_json:
+                click.echo(f"{path}: {len(made.tests)} tests, {visible} visible")
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
 
 
 @author.command()
@@ -82,9 +89,9 @@ def prove(context: click.Context, names: tuple[str, ...], everything: bool, as_j
     def tried(one: proving.Tried) -> None:
         mark = "[red]✗[/]" if one.problems else "[green]✓[/]"
         reached = ", ".join(f"{name} {report.percent(share)}" for name, share in one.criteria.items())
-        talk.print(f"  {mark} {display.plain(one.folder)}: {reached}", highlight=False)
+        talk.print(f"  {mark} {display.plain(one.folder)}: {reached}", highlight=False, soft_wrap=True)
         for problem in one.problems:
-            talk.print(f"    {display.plain(problem)}", style="red", highlight=False)
+            talk.print(f"    {display.plain(problem)}", style="red", highlight=False, soft_wrap=True)
 
     proofs = []
     with wiring.by_hand(config) as box:

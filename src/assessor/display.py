@@ -211,8 +211,13 @@ def checks_table(found: Sequence[Check]) -> Table:
     return table
 
 
-def installation_values(parts: Parts) -> dict[str, Any]:
-    """Queue, workers and medians by phase, as JSON values; times in milliseconds."""
+def installation_values(parts: Parts, sandboxes: Sequence[tuple[str, int]] | None) -> dict[str, Any]:
+    """Queue, workers, sandboxes and medians by phase, as JSON values; times in milliseconds.
+
+    Args:
+        parts: the world.
+        sandboxes: attempt and epoch of each sandbox that there is now, or None where no engine tells.
+    """
     counts = parts.store.counts()
     return {
         "queue": asdict(counts),
@@ -220,6 +225,9 @@ def installation_values(parts: Parts) -> dict[str, Any]:
             {"name": row.name, "host": row.host, "pid": row.pid, "doing": row.doing}
             for row in parts.store.workers(parts.clock())
         ],
+        "sandboxes": None
+        if sandboxes is None
+        else [{"attempt": attempt, "epoch": epoch} for attempt, epoch in sandboxes],
         "medians_ms": {name: round(value, 1) for name, value in parts.store.medians().items()},
     }
 
@@ -229,11 +237,13 @@ def installation(values: dict[str, Any]) -> RenderableType:
     queue = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in values["queue"].items())
     busy = [row for row in values["workers"] if row["doing"] != "idle"]
     lines = [
-        f"attempts: {queue}",
-        f"workers:  {len(values['workers'])}, {len(busy)} at work",
-        *(f"          {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in busy),
+        f"attempts:  {queue}",
+        f"workers:   {len(values['workers'])}, {len(busy)} at work",
+        *(f"           {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in busy),
     ]
+    boxes = values["sandboxes"]
+    lines.append(f"sandboxes: {'no engine answers' if boxes is None else len(boxes)}")
     if values["medians_ms"]:
         medians = ", ".join(f"{name} {value:g}" for name, value in values["medians_ms"].items())
-        lines.append(f"medians:  {medians} ms")
+        lines.append(f"medians:   {medians} ms")
     return Group(*lines, "")

@@ -8,12 +8,14 @@ Comes in: an attempt that has run. `judge` touches nothing, so that a result can
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
-from assessor.errors import NotFound
+from assessor.errors import BlobFault, NotFound
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Submission
@@ -81,40 +83,52 @@ def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> At
     Raises:
         LeaseLost: another worker has the attempt now; nothing was kept.
     """
-    with logs.stage("conclude"):
-        judged = judge(attempt_id, parts)
-        if judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW:
-            conclusion = Conclusion(
-                state=AttemptState.AWAITING_REVIEW,
-                verdict=judged.assessment.verdict.value,
-                score=judged.assessment.total,
-                level=None,
-                evidence=None,
-                report=parts.blobs.put(judged.report),
-            )
-            parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-            log.info("awaiting review", score=str(judged.assessment.total))
-            return AttemptState.AWAITING_REVIEW
-        files = _files(judged, parts)
+    with structlog.contextvars.bound_contextvars(attempt=attempt_id), logs.stage("conclude"):
+        return _conclude(attempt_id, parts, claim)
+
+
+def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptState:
+    judged = judge(attempt_id, parts)
+    if judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW:
         conclusion = Conclusion(
-            state=AttemptState.JUDGED,
+            state=AttemptState.AWAITING_REVIEW,
             verdict=judged.assessment.verdict.value,
             score=judged.assessment.total,
-            level=judged.assessment.level,
-            evidence=EvidenceRow(
-                attempt_id=attempt_id,
-                record=parts.blobs.put(files[publish.RECORD]),
-                run=parts.blobs.put(files[publish.RUN]),
-                envelope=parts.blobs.put(files[publish.ENVELOPE]),
-                key_id=parts.signer.key_id,
-            ),
+            level=None,
+            evidence=None,
             report=parts.blobs.put(judged.report),
         )
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-        # After the commit: a page that cannot be written now is written by `republish`, nothing is lost.
-        parts.publisher.publish(attempt_id, files)
+        log.info("awaiting review", score=str(judged.assessment.total))
+        return AttemptState.AWAITING_REVIEW
+    files = _files(judged, parts)
+    conclusion = Conclusion(
+        state=AttemptState.JUDGED,
+        verdict=judged.assessment.verdict.value,
+        score=judged.assessment.total,
+        level=judged.assessment.level,
+        evidence=EvidenceRow(
+            attempt_id=attempt_id,
+            record=parts.blobs.put(files[publish.RECORD]),
+            run=parts.blobs.put(files[publish.RUN]),
+            envelope=parts.blobs.put(files[publish.ENVELOPE]),
+            key_id=parts.signer.key_id,
+        ),
+        report=parts.blobs.put(judged.report),
+    )
+    parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
+    _publish(attempt_id, files, parts)
     log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
     return AttemptState.JUDGED
+
+
+def _publish(attempt_id: str, files: Mapping[str, bytes], parts: Parts) -> None:
+    """Publish what is judged; a folder that cannot be written now is left to `republish`."""
+    try:
+        parts.publisher.publish(attempt_id, files)
+    except BlobFault as error:
+        # The attempt is judged and committed: to raise would tell of a fault, or of a refusal, that is none.
+        log.warning("judged, not published yet; the sweep tries again", problem=str(error))
 
 
 def review(
@@ -148,22 +162,33 @@ def rescore(attempt_id: str, parts: Parts) -> Attempt:
 
 
 def republish(parts: Parts) -> int:
-    """Publish the evidence folders again that are missing; how many."""
-    made = 0
-    for attempt in parts.store.attempts_in(AttemptState.JUDGED, limit=1_000_000):
-        row = parts.store.evidence(attempt.id)
-        if row is None or parts.publisher.folder(attempt.id).exists():
-            continue
-        record, run_note = parts.blobs.get(row.record), parts.blobs.get(row.run)
-        submission = parts.store.submission(attempt.submission_id)
-        parts.publisher.publish(
-            attempt.id,
-            _published(
-                record, run_note, parts.blobs.get(row.envelope), thaw(submission.snapshot, parts), parts
-            ),
-        )
-        made += 1
-    return made
+    """Publish the evidence folders that are missing; how many."""
+    judged = parts.store.attempts_in(AttemptState.JUDGED, limit=1_000_000)
+    missing = [attempt.id for attempt in judged if not parts.publisher.folder(attempt.id).exists()]
+    for attempt_id in missing:
+        published(attempt_id, parts)
+    return len(missing)
+
+
+def published(attempt_id: str, parts: Parts) -> Path:
+    """The evidence folder of a judged attempt, written first where it is missing.
+
+    For a moment after an attempt is judged its worker is still writing the folder; whoever looks then does
+    it too, and the same comes out.
+
+    Raises:
+        NotFound: there is no evidence of this attempt.
+        BlobFault: the folder cannot be written.
+    """
+    folder = parts.publisher.folder(attempt_id)
+    if folder.exists():
+        return folder
+    attempt, row = parts.store.attempt(attempt_id), parts.store.evidence(attempt_id)
+    if row is None:
+        raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {attempt.state.value}")
+    frozen = thaw(parts.store.submission(attempt.submission_id).snapshot, parts)
+    record, run_note, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
+    return parts.publisher.publish(attempt_id, _published(record, run_note, envelope, frozen, parts))
 
 
 def _files(judged: Judged, parts: Parts) -> dict[str, bytes]:

@@ -136,6 +136,12 @@ class Learners(Database):
         self.scrub()
         return tuple(gone)
 
+    def doom(self, digest: str) -> None:
+        """Note that this blob is to be removed, unless a row names it."""
+        with self.writing() as connection:
+            if not _needed(connection, digest):
+                schema.doom(connection, [digest])
+
     def doomed(self) -> tuple[str, ...]:
         """The private blobs that nothing names any more and that are still to be removed, sorted."""
         with self.reading() as connection:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
+from structlog.typing import ExcInfo
 
 from assessor.settings import LogFormat
 
@@ -27,6 +29,16 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def _traceback(sink: TextIO, raised: ExcInfo) -> None:
+    """A traceback without the values of variables, which can be keys and hidden tests.
+
+    Each line is marked: an error's text may hold a learner's words, and none of them must look like a line
+    of the log.
+    """
+    for line in "".join(traceback.format_exception(*raised)).splitlines():
+        sink.write(f"\n    | {visible(line)}")
+
+
 def configure(form: LogFormat, *, level: int = logging.INFO) -> None:
     """Send log lines to standard error in this form; called by edges, once a process."""
     chain: list[Any] = [
@@ -37,7 +49,8 @@ def configure(form: LogFormat, *, level: int = logging.INFO) -> None:
     if form is LogFormat.JSON:
         chain += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        chain += [_escape, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)
+        chain += [_escape, console]
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -19,8 +19,8 @@ from threading import Lock, Thread
 
 import structlog
 
-from assessor import bundle, catalog, intake, judging, logs
-from assessor.errors import AssessorError, LeaseLost, QueueFault, SettingInvalid, StoreFault
+from assessor import bundle, catalog, intake, judging, logs, personal
+from assessor.errors import AssessorError, LeaseLost, QueueFault, SettingInvalid, StoreFault, TryRefused
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Submission
@@ -60,19 +60,25 @@ def submit(
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
     owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
-    submission, attempt = parts.store.submit(
-        id=parts.new_id(),
-        attempt_id=parts.new_id(),
-        learner_id=owner.id,
-        task_id=task.id,
-        task_version=task.version,
-        task_digest=task.digest,
-        snapshot=snapshot.digest,
-        bundle=received.bundle.digest,
-        tries=task.policy.tries,
-        cooldown_s=task.policy.cooldown_s,
-        now=parts.clock(),
-    )
+    try:
+        submission, attempt = parts.store.submit(
+            id=parts.new_id(),
+            attempt_id=parts.new_id(),
+            learner_id=owner.id,
+            task_id=task.id,
+            task_version=task.version,
+            task_digest=task.digest,
+            snapshot=snapshot.digest,
+            bundle=received.bundle.digest,
+            tries=task.policy.tries,
+            cooldown_s=task.policy.cooldown_s,
+            now=parts.clock(),
+        )
+    except TryRefused:
+        # Blobs come before the rows that name them; these files are named by none, and must not stay.
+        parts.store.doom(received.bundle.digest)
+        personal.sweep(parts.store, parts.blobs)
+        raise
     # Once more, now that a row names it: somebody else's same bytes may have been erased in between.
     parts.blobs.put(received.bundle.data)
     log.info("submitted", attempt=attempt.id, task=task.id, bundle=submission.bundle)

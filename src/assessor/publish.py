@@ -12,6 +12,7 @@ The attempt's id is random, so a folder cannot be guessed. A folder appears whol
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -50,9 +51,7 @@ class Publisher:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-            if target.exists():
-                target.rename(old)
-            draft.rename(target)
+            _swap(draft, target, old)
         except OSError as error:
             raise BlobFault(f"evidence folder {target}: expected to write it, got: {error}") from error
         finally:
@@ -64,8 +63,18 @@ class Publisher:
         """Where this attempt's evidence is or would be."""
         return self.root / attempt_id
 
-    def remove(self, attempt_id: str) -> None:
-        """Take this attempt's evidence away; nothing happens where there is none."""
-        folder = self.folder(attempt_id)
-        if folder.exists():
-            shutil.rmtree(folder)
+
+def _swap(draft: Path, target: Path, old: Path) -> None:
+    """Put the draft in the target's place, and what was there in `old`."""
+    # Not asked beforehand: another process may publish the same at this moment.
+    try:
+        draft.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        target.rename(old)
+        try:
+            draft.rename(target)
+        except OSError:
+            old.rename(target)
+            raise

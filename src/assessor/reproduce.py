@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from assessor import bundle, catalog, digest, evidence, pipeline, publish, results, scoring, verify
-from assessor.errors import BlobFault, NotFound, VerificationFailed
+from assessor.errors import BlobFault, NotFound, StoreFault, VerificationFailed
 from assessor.parts import Parts
 from assessor.sandbox import protocol
 
@@ -63,6 +64,24 @@ def read(data: bytes) -> Pack:
     )
 
 
+def write(target: Path, data: bytes) -> None:
+    """Write a pack to a file that does not exist yet, whole or not at all.
+
+    Raises:
+        StoreFault: there is something at the target, or it cannot be written; nothing was left.
+    """
+    try:
+        with target.open("xb") as file:
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                target.unlink()
+                raise
+    except OSError as error:
+        raise StoreFault(f"{target}: expected a file that can be made and written, got: {error}") from error
+
+
 def of(attempt_id: str, parts: Parts) -> Pack:
     """The pack of a judged attempt.
 
@@ -98,7 +117,7 @@ def again(
     Reviewers' marks are taken over from the record: a machine cannot give them.
 
     Args:
-        record: bytes of record.json, already verified.
+        record: bytes of record.json; who signed it is for `verify` to tell.
         task: bytes of the frozen task.
         submission: bytes of the learner's bundle.
         sandbox: where to run it.

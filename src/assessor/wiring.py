@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import secrets
@@ -15,10 +16,10 @@ from importlib import metadata
 from pathlib import Path
 
 from assessor import blobs, catalog, doctor, proof, publish, queueserver
-from assessor.errors import AssessorError
+from assessor.errors import AssessorError, EngineMissing, KeyFault, SandboxFault
 from assessor.jobs import Ring
 from assessor.parts import Parts
-from assessor.sandbox import engine
+from assessor.sandbox import engine, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
@@ -27,6 +28,9 @@ from assessor.store import Store
 
 #: Named in run.json: what takes part in an outcome.
 NAMED = ("assessor", "docker", "pytest", "hypothesis", "pydantic", "cryptography")
+
+#: How long an operator who looks at the installation is kept waiting by an engine that hangs, seconds.
+STATUS_S = 3
 
 
 def store(settings: Settings) -> Store:
@@ -109,14 +113,28 @@ def signer(settings: Settings, opened: Store) -> proof.FileSigner:
     """The engine's key, made on first use, and its public half published beside it.
 
     Raises:
-        KeyFault: a key that the store has used is gone, or the file is not a key.
+        KeyFault: a key that the store has used is gone, the file is not a key, or it cannot be written.
     """
-    key = proof.open_key(settings.key, used=opened.used_keys())
-    published = settings.key.parent / f"{key.key_id.removeprefix('sha256:')}.pub"
-    if not published.exists():
-        published.write_bytes(key.public_pem)
-    opened.remember_key(key.key_id)
+    used = opened.used_keys()
+    key = proof.open_key(settings.key, used=used)
+    if key.key_id not in used:  # written once, so that looking needs no room on the disk
+        opened.remember_key(key.key_id)
+    _publish_key(settings, key)
     return key
+
+
+def _publish_key(settings: Settings, key: proof.FileSigner) -> None:
+    name = key.key_id.removeprefix("sha256:")
+    target = settings.key.parent / f"{name}.pub"
+    if target.exists():
+        return
+    draft = target.with_name(f".{name}.{os.getpid()}")
+    try:
+        draft.write_bytes(key.public_pem)
+        draft.replace(target)  # whole or not at all: several processes may be first
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise KeyFault(f"{target}: expected to write the public key, got: {error}") from error
 
 
 def public_keys(settings: Settings) -> tuple[Path, ...]:
@@ -124,13 +142,19 @@ def public_keys(settings: Settings) -> tuple[Path, ...]:
     return tuple(sorted(settings.key.parent.glob("*.pub")))
 
 
-def ring(settings: Settings) -> Ring:
-    """The queue's bell; the embedded server is started where none is named.
+def ring(settings: Settings) -> Callable[[str, int], None]:
+    """What tells the queue of an epoch that waits.
 
-    Raises:
-        QueueFault: the server cannot be reached or started.
+    It starts no server: where the embedded one is not up nobody listens, and the first sweep of `assessor up`
+    rings for all that waits. It raises QueueFault where a server is named or up, and does not answer.
     """
-    return Ring(settings.redis_url or queueserver.ensure(settings.home))
+
+    def tell(attempt_id: str, epoch: int) -> None:
+        if settings.redis_url is not None or queueserver.running(settings.home):
+            with contextlib.closing(Ring(queueserver.url(settings))) as bell:
+                bell.ring(attempt_id, epoch)
+
+    return tell
 
 
 def tasks(settings: Settings) -> catalog.Catalog:
@@ -193,6 +217,20 @@ def stop_on_signals(stop: threading.Event) -> None:
     """Set `stop` at a SIGTERM or SIGINT. For the main thread of a process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
+
+
+def sandboxes(settings: Settings) -> list[tuple[str, int]] | None:
+    """Attempt and epoch of each sandbox that this installation has now; None where no engine tells."""
+    if settings.sandbox is not SandboxKind.DOCKER:
+        return None
+    owned = {"label": f"{protocol.LABEL_OWNER}={settings.home}"}
+    try:
+        with contextlib.closing(engine.connect(timeout_s=STATUS_S)) as api, engine.answers("list"):
+            found = api.containers(all=True, filters=owned)
+    except (EngineMissing, SandboxFault):
+        return None
+    labels = [container.get("Labels") or {} for container in found]
+    return sorted({(one[protocol.LABEL_ATTEMPT], int(one[protocol.LABEL_EPOCH])) for one in labels})
 
 
 def require_engine(settings: Settings) -> None:
@@ -283,17 +321,15 @@ def _blobs(settings: Settings) -> doctor.Check:
     kept = blobs.Blobs.open(settings.blobs_url)
     name = kept.put(b"assessor doctor")
     kept.get(name)
+    kept.remove(name)
     return _good("blobs", f"written and read back at {settings.blobs_url}")
 
 
 def _queue(settings: Settings) -> doctor.Check:
     if settings.redis_url is None and not queueserver.running(settings.home):
         return _good("queue", "embedded server, not running now; assessor up starts it")
-    bell = ring(settings)
-    try:
+    with contextlib.closing(Ring(queueserver.url(settings))) as bell:
         waiting = len(bell.pending())
-    finally:
-        bell.close()
     return _good("queue", f"answers, {waiting} jobs waiting")
 
 
