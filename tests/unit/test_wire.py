@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assessor.harness import wire
+from assessor.harness import decoding, encoding, plain, wire
 from assessor.harness.wire import Tag
 
 
@@ -26,13 +26,13 @@ def no_foreign(*_: Any) -> Any:
 
 
 def cross(value: Any, *, safe_text: bool = False) -> Any:
-    encoder = wire.Encoder(no_foreign, safe_text=safe_text)
+    encoder = encoding.Encoder(no_foreign, safe_text=safe_text)
     [said] = wire.unpack(wire.pack([encoder.value(value)]))
-    return wire.Decoder(no_foreign).value(said)
+    return decoding.Decoder(no_foreign).value(said)
 
 
 def read(data: bytes) -> Any:
-    return wire.folded(lambda: wire.Decoder(no_foreign).value(wire.unpack(data)))
+    return wire.folded(lambda: decoding.Decoder(no_foreign).value(wire.unpack(data)))
 
 
 atoms = (
@@ -73,7 +73,7 @@ values = st.recursive(
 @given(values)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_plain_value_crosses_as_itself(value: Any) -> None:
-    assert wire.same(cross(value), value)
+    assert plain.same(cross(value), value)
 
 
 @given(st.binary(max_size=400))
@@ -212,7 +212,7 @@ def test_shared_tuples_do_not_grow_in_size() -> None:
     value: Any = ()
     for _ in range(60):
         value = (value, value)
-    encoder = wire.Encoder(no_foreign)
+    encoder = encoding.Encoder(no_foreign)
     assert len(wire.pack([encoder.value(value)])) < 2000
 
 
@@ -232,7 +232,7 @@ def test_subclass_crosses_as_its_bases_data_whatever_it_says_of_itself() -> None
 
         __hash__ = float.__hash__
 
-    encoder = wire.Encoder(no_foreign)
+    encoder = encoding.Encoder(no_foreign)
     assert encoder.base_data(Liar(1.5), 0) == 1.5
     assert type(encoder.base_data(Liar(1.5), 0)) is float
 
@@ -271,18 +271,18 @@ def test_long_message_of_few_values_is_read() -> None:
 def test_argument_that_comes_back_unchanged_is_the_same_object() -> None:
     mine = [1, [2]]
     theirs = cross(mine)
-    encoder = wire.Encoder(no_foreign, arguments={id(theirs): 0})
+    encoder = encoding.Encoder(no_foreign, arguments={id(theirs): 0})
     [said] = wire.unpack(wire.pack([encoder.value(theirs)]))
-    assert wire.Decoder(no_foreign, arguments=[mine]).value(said) is mine
+    assert decoding.Decoder(no_foreign, arguments=[mine]).value(said) is mine
 
 
 def test_argument_that_comes_back_changed_is_another_object() -> None:
     mine = [1, [2]]
     theirs = cross(mine)
     theirs[1].append(3)
-    encoder = wire.Encoder(no_foreign, arguments={id(theirs): 0})
+    encoder = encoding.Encoder(no_foreign, arguments={id(theirs): 0})
     [said] = wire.unpack(wire.pack([encoder.value(theirs)]))
-    came = wire.Decoder(no_foreign, arguments=[mine]).value(said)
+    came = decoding.Decoder(no_foreign, arguments=[mine]).value(said)
     assert came == [1, [2, 3]]
     assert mine == [1, [2]]
 
@@ -292,4 +292,4 @@ def test_argument_that_comes_back_changed_is_another_object() -> None:
     [(1, True), (1, 1.0), ([1], (1,)), ({1: 2}, {1: 2.0}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), (0.0, 1.0)],
 )
 def test_values_that_are_equal_but_not_the_same_are_told_apart(left: Any, right: Any) -> None:
-    assert not wire.same(left, right)
+    assert not plain.same(left, right)

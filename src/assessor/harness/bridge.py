@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import lending, wire
+from . import decoding, encoding, lending, plain, wire
 from .calls import Ask, Op, Said
 from .failure import LearnerExited, LearnerRaised, TestEnded
 from .hub import Hub, Process
@@ -192,7 +192,7 @@ class Bridge:
             self._left = self._call_s
         self._sequence += 1
         sequence = self._sequence
-        encoder = wire.Encoder(self._write)
+        encoder = encoding.Encoder(self._write)
         parts = [encoder.value(item) for item in operands]
         if process is not self._process or not process.alive:
             raise self.end_test("crash", "the submission's process changed while a call was prepared")
@@ -221,7 +221,7 @@ class Bridge:
         try:
             return wire.pack(message)
         except UnicodeEncodeError:
-            encoder = wire.Encoder(self._write, safe_text=True)
+            encoder = encoding.Encoder(self._write, safe_text=True)
             return wire.pack([*message[:3], *[encoder.value(item) for item in operands]])
 
     def _converse(self, process: Process, data: bytes, sequence: int, sent: list[Any]) -> Any:
@@ -266,7 +266,7 @@ class Bridge:
             )
         if said not in (Said.RETURNED, Said.RAISED):
             raise wire.WireError(f"expected an answer, got {said}")
-        decoder = wire.Decoder(self._read, arguments=sent)
+        decoder = decoding.Decoder(self._read, arguments=sent)
         value = decoder.value(message[2])
         if len(message) > 3:
             if not self.inplace:
@@ -278,7 +278,7 @@ class Bridge:
         return value, None
 
     def _understand_ask(self, message: list[Any], sent: list[Any]) -> tuple[int, int, int, list[Any]]:
-        decoder = wire.Decoder(self._read, arguments=sent)
+        decoder = decoding.Decoder(self._read, arguments=sent)
         sequence, what, export = (wire.plain_int(message[n]) for n in (0, 2, 3))
         return sequence, what, export, [decoder.value(item) for item in message[4:]]
 
@@ -292,12 +292,12 @@ class Bridge:
 
     # What crosses: from the grader
 
-    def _write(self, encoder: wire.Encoder, value: Any, depth: int) -> Any:
+    def _write(self, encoder: encoding.Encoder, value: Any, depth: int) -> Any:
         ref = self.ref(value)
         if ref is not None:
             return [int(Tag.HANDLE), self.handle(ref)]
         kind = type(value)
-        if not isinstance(value, type) and issubclass(kind, wire.DATA_BASES):
+        if not isinstance(value, type) and issubclass(kind, plain.DATA_BASES):
             return encoder.base_data(value, depth)
         named = lending.library_name(value)
         if named is not None:
@@ -367,7 +367,7 @@ class Bridge:
 
     # What crosses: to the grader
 
-    def _read(self, decoder: wire.Decoder, said: list[Any], depth: int) -> Any:
+    def _read(self, decoder: decoding.Decoder, said: list[Any], depth: int) -> Any:
         tag = said[0]
         process = self._process
         if process is None:
@@ -437,7 +437,9 @@ class Bridge:
             process.proxies[handle] = partial(_given, proxy)
         process.dead.pop(handle, None)
 
-    def _read_exception(self, process: Process, decoder: wire.Decoder, said: list[Any], depth: int) -> Any:
+    def _read_exception(
+        self, process: Process, decoder: decoding.Decoder, said: list[Any], depth: int
+    ) -> Any:
         handle = wire.plain_int(said[1])
         parts = [decoder.value(item, depth + 1) for item in said[2:7]]
         cause = None if said[7] is None else decoder.value(said[7], depth + 1)
@@ -457,7 +459,7 @@ class Bridge:
         depth = self._depth
         try:
             value = self._do(process, what, export, operands)
-            encoder = wire.Encoder(self._write)
+            encoder = encoding.Encoder(self._write)
             return self._pack([sequence, int(Op.ANSWER), None, encoder.value(value)], [value])
         except TestEnded:
             raise
@@ -472,12 +474,12 @@ class Bridge:
     def _answer_raised(self, process: Process, sequence: int, error: BaseException) -> bytes:
         remote = error if self.ref(error) is not None else None
         base = next(
-            cls for cls in type(error).__mro__ if cls.__module__ == "builtins" and cls.__name__ in wire.TYPES
+            cls for cls in type(error).__mro__ if cls.__module__ == "builtins" and cls.__name__ in plain.TYPES
         )
         name = type(error).__name__
         export = self._lend(error)
         for args in (error.args, tuple(str(item) for item in error.args)):
-            encoder = wire.Encoder(self._write, safe_text=True)
+            encoder = encoding.Encoder(self._write, safe_text=True)
             try:
                 parts = [
                     encoder.value(item)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import wire
+from . import decoding, encoding, plain, wire
 from .borrowed import Borrowed
 from .wire import Tag
 
@@ -80,18 +80,18 @@ class Table:
             self.release(self._new.pop())
 
 
-def writer(table: Table, borrowed: Borrowed) -> wire.Foreign:
+def writer(table: Table, borrowed: Borrowed) -> encoding.Foreign:
     """What turns an object that is not plain data into its tagged form."""
 
-    def write(encoder: wire.Encoder, value: Any, depth: int) -> Any:
+    def write(encoder: encoding.Encoder, value: Any, depth: int) -> Any:
         export = borrowed.export_of(value)
         if export is not None:
             return [int(Tag.EXPORT), export]
         if isinstance(value, BaseException) and not isinstance(value, type):
             return write_exception(encoder, value, table, borrowed, depth)
         kind = type(value)
-        if issubclass(kind, wire.DATA_BASES):
-            if not issubclass(kind, wire.FROZEN_BASES):
+        if issubclass(kind, plain.DATA_BASES):
+            if not issubclass(kind, plain.FROZEN_BASES):
                 return encoder.base_data(value, depth)
             handle, new = table.handle(value)
             said: list[Any] = [int(Tag.VALUE), handle]
@@ -106,10 +106,10 @@ def writer(table: Table, borrowed: Borrowed) -> wire.Foreign:
     return write
 
 
-def reader(table: Table, borrowed: Borrowed) -> wire.Returned:
+def reader(table: Table, borrowed: Borrowed) -> decoding.Foreign:
     """What turns a tagged form of the grader's into an object here."""
 
-    def read(decoder: wire.Decoder, said: list[Any], depth: int) -> Any:
+    def read(decoder: decoding.Decoder, said: list[Any], depth: int) -> Any:
         tag = said[0]
         if tag == Tag.HANDLE:
             return table.get(said[1])
@@ -126,7 +126,7 @@ def reader(table: Table, borrowed: Borrowed) -> wire.Returned:
 
 
 def write_exception(
-    encoder: wire.Encoder, error: BaseException, table: Table, borrowed: Borrowed, depth: int
+    encoder: encoding.Encoder, error: BaseException, table: Table, borrowed: Borrowed, depth: int
 ) -> list[Any]:
     """The tagged form of an exception: its class, arguments, text, cause, and where it was raised."""
     origin = borrowed.raised_as(error)
@@ -252,7 +252,7 @@ def _signature(value: Any) -> list[Any] | None:
 def _shown(value: Any) -> Any:
     if value is None or type(value) in (bool, int, float, str, bytes):
         return value
-    if isinstance(value, type) and wire.TYPES.get(value.__name__) is value:
+    if isinstance(value, type) and plain.TYPES.get(value.__name__) is value:
         return value
     if type(value) is tuple:
         return tuple(_shown(item) for item in value)

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import bridge as bridge_
-from . import wire
+from . import plain, wire
 from .bridge import Bridge, Described, Ref
 from .calls import Op
 
@@ -312,7 +312,7 @@ class AsyncGenerator(Object):
 
 def _theirs(value: Any) -> bool:
     """Whether a value is an object of the submission's that holds no plain data."""
-    return getattr(type(value), "_assessor_proxy", False) and not isinstance(value, wire.DATA_BASES)
+    return getattr(type(value), "_assessor_proxy", False) and not isinstance(value, plain.DATA_BASES)
 
 
 def _compared(name: str) -> Any:
@@ -532,7 +532,7 @@ def _class(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
     bases = [base for base in data.get("bases", ()) if isinstance(base, type)]
     chosen: list[type]
     failing: list[type] = [base for base in bases if issubclass(base, BaseException)]
-    frozen = [base for base in bases if issubclass(base, wire.FROZEN_BASES) and base is not object]
+    frozen = [base for base in bases if issubclass(base, plain.FROZEN_BASES) and base is not object]
     base = BaseException if failing else frozen[0] if frozen else Object
     space = _space(ref, data, base)
     if failing:
@@ -579,7 +579,7 @@ def _library_class(module: Any, qualname: Any) -> type | None:
         return None
     if (found.__module__, found.__qualname__) != (module, qualname):
         return None
-    return found if issubclass(found, (Exception, *wire.DATA_BASES)) or found in _LIBRARY_DATA else None
+    return found if issubclass(found, (Exception, *plain.DATA_BASES)) or found in _LIBRARY_DATA else None
 
 
 _LIBRARY_DATA = (
@@ -594,7 +594,7 @@ def _space(ref: Ref, data: dict[str, Any], base: type) -> dict[str, Any]:
     The description is the word of a process that may lie: it never names a special method beyond the table,
     nor anything that the stand-in's own base has.
     """
-    value = issubclass(base, wire.FROZEN_BASES)
+    value = issubclass(base, plain.FROZEN_BASES)
     space: dict[str, Any] = {
         _CLASS_REF: ref,
         "_assessor_kept": {},
@@ -772,14 +772,14 @@ class ValueMixin:
 
 
 def _value(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
-    cls, plain = data.get("class"), data.get("data")
+    cls, content = data.get("class"), data.get("data")
     if not isinstance(cls, Class) or not issubclass(cls, ValueMixin):
-        return plain
-    base = next((base for base in wire.FROZEN_BASES if issubclass(cls, base)), None)
-    if base is None or type(plain) is not base:
-        return plain
+        return content
+    base = next((base for base in plain.FROZEN_BASES if issubclass(cls, base)), None)
+    if base is None or type(content) is not base:
+        return content
     new: Any = base.__new__
-    value = new(cls, plain)
+    value = new(cls, content)
     object.__setattr__(value, _REF, ref)
     return value
 

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import borrowed, loading, objects, stream, wire
+from . import borrowed, decoding, encoding, loading, objects, stream, wire
 from .calls import Ask, Op, Said
 
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter)
@@ -86,7 +86,7 @@ class Runner:
             if extra[1] is not None:
                 random.seed(extra[1])
             inplace = extra[2]
-        decoder = wire.Decoder(self._decode_foreign)
+        decoder = decoding.Decoder(self._decode_foreign)
         held, self._arguments = self._arguments, None
         before: list[tuple[int, Any, Any]] = []
         try:
@@ -127,7 +127,7 @@ class Runner:
         *,
         safe_text: bool,
     ) -> bytes:
-        encoder = wire.Encoder(
+        encoder = encoding.Encoder(
             self._encode_foreign,
             arguments=self._arguments,
             arguments_only=before is not None,
@@ -166,7 +166,7 @@ class Runner:
             sys.stderr.flush()
         data = b""
         for safe_text in (False, True):
-            encoder = wire.Encoder(
+            encoder = encoding.Encoder(
                 self._encode_foreign,
                 arguments=None if self._arguments is None else dict(self._arguments),
                 safe_text=safe_text,
@@ -186,9 +186,9 @@ class Runner:
             except stream.Closed:
                 os._exit(0)
             if message[1] == Op.ANSWER:
-                return wire.Decoder(self._decode_foreign).value(message[3])
+                return decoding.Decoder(self._decode_foreign).value(message[3])
             if message[1] == Op.ANSWER_RAISED:
-                decoder = wire.Decoder(self._decode_foreign)
+                decoder = decoding.Decoder(self._decode_foreign)
                 raise self.borrowed.exception(*[decoder.value(item) for item in message[3:]])
             self._answer(message)
 
