@@ -12,6 +12,7 @@ Names are kept in Unicode's composed form (NFC), the one that learners' editors 
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import re
@@ -94,11 +95,14 @@ def receive(
 def flags(received: Bundle) -> tuple[str, ...]:
     """What in these files may make a person read something else than the machine does, one line each.
 
-    Bidirectional and invisible characters, identifiers in look-alike letters, control characters. Source:
-    Unicode TR 36 and TR 39; CVE-2021-42574. A flag accuses nobody and changes no score.
+    Bidirectional and invisible characters, identifiers in look-alike letters, control characters, encodings
+    in which Python reads other text than an editor shows. Source: Unicode TR 36 and TR 39; CVE-2021-42574;
+    PEP 263. A flag accuses nobody and changes no score.
     """
     found: list[str] = []
     for path, data in sorted(received.files.items()):
+        if path.endswith((".py", ".pyi")):
+            found.extend(f"{path}: {said}" for said in _declared(data))
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
@@ -110,6 +114,28 @@ def flags(received: Bundle) -> tuple[str, ...]:
             if len(found) > FLAGS:
                 return (*found[:FLAGS], "more of the kind: not listed")
     return tuple(found)
+
+
+#: Where a Python file declares its encoding, and the encodings that read ASCII as an editor does.
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_ORDINARY = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
+
+
+def _declared(data: bytes) -> Iterator[str]:
+    """The encoding that a Python file declares, if it is none of the ordinary ones."""
+    # As the tokenizer sees lines: any of the three ends of line ends one.
+    for line in re.split(rb"\r\n|\r|\n", data.removeprefix(b"\xef\xbb\xbf"), maxsplit=2)[:2]:
+        match = _COOKIE.match(line)
+        if match is None:
+            continue
+        name = match[1].decode("ascii", "replace")
+        try:
+            plain = codecs.lookup(name).name in _ORDINARY
+        except (LookupError, ValueError):
+            plain = False
+        if not plain:
+            yield f"declares the encoding {name[:40]}, in which code can look like a comment"
+        return
 
 
 _WORD = re.compile(r"[^\W\d]\w*")

@@ -483,6 +483,30 @@ def test_what_misleads_a_reader_is_flagged(tmp_path: Path, source: str, expected
 
 
 @pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"# -*- coding: utf-7 -*-\n", "utf-7"),
+        (b"#!/usr/bin/python3\r# vim: set fileencoding=unicode_escape :\n", "unicode_escape"),
+        (b"\xef\xbb\xbf\x0c# coding=rot13\n", "rot13"),
+        (b"# coding: no-such\n", "no-such"),
+    ],
+)
+def test_an_encoding_in_which_code_looks_like_a_comment_is_flagged(
+    tmp_path: Path, head: bytes, name: str
+) -> None:
+    got = receive(folder(tmp_path / "w", {"solution.py": head + b"x = 1\n"})).flags
+    said = f"solution.py: declares the encoding {name}, in which code can look like a comment"
+    assert said in got
+
+
+@pytest.mark.parametrize(
+    "head", ["# coding: utf-8", "# -*- coding: Latin-1 -*-", "x = 1\ny = 2\n# coding: utf-7"]
+)
+def test_an_ordinary_encoding_is_not_flagged(tmp_path: Path, head: str) -> None:
+    assert receive(folder(tmp_path / "w", {"solution.py": f"{head}\n".encode()})).flags == ()
+
+
+@pytest.mark.parametrize(
     "source", ["größe = 1\r\n", "\ufeffx = 1\n", "# Привет, мир\n", "s = '👩\u200d💻'\n"]
 )
 def test_honest_text_in_any_language_is_not_flagged(tmp_path: Path, source: str) -> None:
