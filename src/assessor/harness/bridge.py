@@ -23,7 +23,7 @@ from typing import Any
 
 from . import decoding, encoding, lending, plain, wire
 from .calls import Ask, Op, Said
-from .failure import LearnerExited, LearnerRaised, TestEnded
+from .failure import TestEnded
 from .hub import Hub, Process
 from .wire import Tag
 
@@ -68,7 +68,6 @@ class Bridge:
     Args:
         hub: makes processes.
         make: makes a proxy for a described object, from `proxies`.
-        clock: monotonic seconds.
     """
 
     def __init__(self, hub: Hub, *, make: Callable[[Bridge, Ref, Described], Any]) -> None:
@@ -579,18 +578,3 @@ def _change(original: Any, new: Any) -> None:
         original[...] = new
     else:
         original[:] = new
-
-
-def control_flow(cls: type[BaseException]) -> bool:
-    """Whether an exception class would steer the test run rather than fail a test."""
-    return not issubclass(cls, Exception) or issubclass(cls, unittest.SkipTest)
-
-
-def as_failure(
-    name: str, args: tuple[Any, ...], cls: type[BaseException], *, collecting: bool
-) -> BaseException:
-    """What fails the test in place of an exception that would steer the run."""
-    if issubclass(cls, SystemExit) and not collecting:
-        return LearnerExited(args[0] if args else None)
-    shown = ", ".join(repr(item)[:200] for item in args)
-    return LearnerRaised(f"the submission raised {name}({shown})", pytrace=True)

@@ -22,7 +22,7 @@ import hypothesis.strategies  # noqa: F401 - imported while there is time
 import pytest
 
 from . import bridge as bridge_
-from . import channel, frames, imports, learner, plugin, proxies
+from . import channel, frames, imports, learner, plugin, proxies, remote
 from .hub import Hub, ZygoteMissing
 
 _FAULT = 70
@@ -110,7 +110,7 @@ def run(plan: dict[str, Any], files: dict[str, bytes], *, folder: Path, out: int
 
     hub.connect_zygote(within_s=min(_CONNECT_S, plan["wall_ms"] / 1000))
     bridge = bridge_.Bridge(hub, make=proxies.make)
-    proxies.attach(bridge)
+    remote.attach(bridge)
     channel.attach(hub, bridge.note)
     finder = imports.Finder(bridge)
     finder.install()

@@ -16,7 +16,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import proxies
+from . import appearance, classes, proxies, remote
 from .bridge import Bridge, Ref
 from .calls import Op
 from .failure import LearnerRaised, TestEnded
@@ -47,7 +47,7 @@ class Module(types.ModuleType):
         self.__dict__["_assessor_ref"] = Ref(None, 0, (name, ""))
         self.__dict__["_assessor_problem"] = None
         self.__dict__["_assessor_kept"] = {}
-        self.__dict__["__file__"] = proxies.source_name(name)
+        self.__dict__["__file__"] = appearance.source_name(name)
 
     def __getattr__(self, name: str) -> Any:
         __tracebackhide__ = True
@@ -62,7 +62,7 @@ class Module(types.ModuleType):
         __tracebackhide__ = True
         if name in _OWN or (name.startswith("__") and name.endswith("__") and name != "__all__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        bridge = proxies.bridge()
+        bridge = remote.bridge()
         self._check(bridge)
         value = bridge.request(Op.GET, bridge.handle(self.__dict__["_assessor_ref"]), name)
         ref = bridge.ref(value)
@@ -79,27 +79,27 @@ class Module(types.ModuleType):
         if name in _OWN or isinstance(value, Module):
             self.__dict__[name] = value
             return
-        bridge = proxies.bridge()
+        bridge = remote.bridge()
         self._check(bridge)
-        proxies.keep(self, name, self.__dict__["_assessor_kept"])
+        remote.keep(self, name, self.__dict__["_assessor_kept"])
         bridge.request(Op.SET, bridge.handle(self.__dict__["_assessor_ref"]), name, value)
 
     def __delattr__(self, name: str) -> None:
-        bridge = proxies.bridge()
+        bridge = remote.bridge()
         self._check(bridge)
-        if proxies.give_back(self, name, self.__dict__["_assessor_kept"]):
+        if remote.give_back(self, name, self.__dict__["_assessor_kept"]):
             return
         bridge.request(Op.DELETE, bridge.handle(self.__dict__["_assessor_ref"]), name)
 
     def __dir__(self) -> list[str]:
-        bridge = proxies.bridge()
+        bridge = remote.bridge()
         self._check(bridge)
-        return [str(name) for name in proxies.operate("dir", self)]
+        return [str(name) for name in remote.operate("dir", self)]
 
 
 def _marked(value: Any) -> Any:
     """The value; a class is noted as named by the test, so that its operators may see plain data."""
-    if isinstance(value, proxies.Class):
+    if isinstance(value, classes.Class):
         type.__setattr__(value, "_assessor_named", True)
     return value
 
@@ -118,14 +118,14 @@ class Missing:
 
     def _assessor_refuse(self) -> Any:
         reason, text = object.__getattribute__(self, "_assessor_text")
-        raise proxies.bridge().end_test(reason, text)
+        raise remote.bridge().end_test(reason, text)
 
     def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
         text = object.__getattribute__(self, "_assessor_text")
 
         class Base:
             def __new__(cls, *_: Any, **__: Any) -> Any:
-                raise proxies.bridge().end_test(*text)
+                raise remote.bridge().end_test(*text)
 
         return (Base,)
 
@@ -180,7 +180,7 @@ class View:
             except ModuleNotFoundError:
                 return Missing(f"cannot import name {name!r} from {module.__name__!r}")
         except TestEnded as error:
-            if not proxies.bridge().collecting:
+            if not remote.bridge().collecting:
                 raise
             return Missing(error.message, error.reason)
         own = proxies.own_module(value)
@@ -284,7 +284,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if spec is not None:
             spec.loader_state = None
         if problem is None and vars(module).get("_assessor_loaded"):
-            proxies.operate("reload", module.__name__)
+            remote.operate("reload", module.__name__)
         vars(module)["_assessor_loaded"] = True
         vars(module)["__doc__"] = self._docs.get(module.__name__)
         if problem is not None:
