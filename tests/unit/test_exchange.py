@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -12,6 +13,13 @@ import pytest
 from assessor.harness import exchange
 
 OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def _whole(request: bytes) -> bool:
+    """Whether a request is there to its end; its head and its body may come in pieces."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
 class Server:
@@ -33,7 +41,8 @@ class Server:
     def _serve(self) -> None:
         with self._own:
             try:
-                self.request = self._own.recv(65536)
+                while not _whole(self.request):
+                    self.request += self._own.recv(65536)
                 for piece in self._pieces:
                     self._own.sendall(piece)
                 while self._endless:
