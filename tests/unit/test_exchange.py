@@ -41,8 +41,8 @@ class Server:
     def _serve(self) -> None:
         with self._own:
             try:
-                while not _whole(self.request):
-                    self.request += self._own.recv(65536)
+                while not _whole(self.request) and (more := self._own.recv(65536)):
+                    self.request += more
                 for piece in self._pieces:
                     self._own.sendall(piece)
                 while self._endless:
