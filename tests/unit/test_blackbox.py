@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessor.harness import blackbox, folder, frames
+from assessor.harness import folder, frames
+from assessor.harness.server import listens
 
 # The agent makes its process a reaper of all that descends from it: never the one that runs the tests.
 SERVER = """
@@ -464,9 +465,9 @@ def test_listens_finds_a_listening_port_without_connecting() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
-        assert not blackbox.listens(port)
+        assert not listens(port)
         server.listen()
-        assert blackbox.listens(port)
+        assert listens(port)
         server.settimeout(0)
         with pytest.raises(BlockingIOError):
             server.accept()

@@ -1,8 +1,8 @@
 """Operators and other special methods of the submission's classes.
 
 Comes in: names of operations. Goes out: methods for stand-in classes. Rules that keep them honest stand
-where they apply: a comparison is asked of the submission only when both sides are the submission's; an operator
-with plain data is asked only of classes that the test itself names.
+where they apply: a comparison is asked of the submission only when both sides are the submission's; an
+operator with plain data is asked only of classes that the test itself names.
 """
 
 from __future__ import annotations
