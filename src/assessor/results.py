@@ -91,6 +91,9 @@ def fold(manifest: Manifest, events: Sequence[Event], end: End) -> tuple[TestRes
     for position, test in enumerate(manifest.tests, start=1):
         reports = by_id.get(test.id, [])
         reason, told = _judge(reports, end)
+        if reason is Reason.CRASH and end is End.MEMORY:
+            # The grader saw the container go; why, only the engine knew.
+            reason = Reason.MEMORY
         folded.append(
             TestResult(
                 position=position,

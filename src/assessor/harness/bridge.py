@@ -491,7 +491,7 @@ class Bridge:
 
     def _do(self, process: Process, what: int, export: int, operands: list[Any]) -> Any:
         if what == Ask.INPUT:
-            return self._input(str(operands[0]))
+            return self._input(process, str(operands[0]))
         if what == Ask.STDIN:
             return sys.stdin.read() if operands[0] == "read" and _patched_stdin() else self._line()
         value = process.exports.get(export)
@@ -509,7 +509,8 @@ class Bridge:
             return lending.special(value, str(name))(*args, **kwargs)
         raise wire.WireError(f"expected something that may be asked, got {what}")
 
-    def _input(self, prompt: str) -> str:
+    def _input(self, process: Process, prompt: str) -> str:
+        process.spend(len(prompt))
         if builtins.input is not _REAL_INPUT:
             return str(builtins.input(prompt))
         sys.stdout.write(prompt)

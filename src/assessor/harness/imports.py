@@ -51,7 +51,7 @@ class Module(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         __tracebackhide__ = True
-        return _marked(self._assessor_fetch(name))
+        return _marked(name, self._assessor_fetch(name))
 
     def _assessor_fetch(self, name: str) -> Any:
         """The submission's value of a name.
@@ -97,9 +97,13 @@ class Module(types.ModuleType):
         return [str(name) for name in remote.operate("dir", self)]
 
 
-def _marked(value: Any) -> Any:
-    """The value; a class is noted as named by the test, so that its operators may see plain data."""
-    if isinstance(value, classes.Class):
+def _marked(name: str, value: Any) -> Any:
+    """The value; a class is noted as named by the test, so that its operators may see plain data.
+
+    Only under a name that is written as a class's: where a test asks for `median`, it means a function, and a
+    class put in its place would see the expected value in `median(values) - expected`. Source: PEP 8.
+    """
+    if isinstance(value, classes.Class) and name.lstrip("_")[:1].isupper():
         type.__setattr__(value, "_assessor_named", True)
     return value
 
@@ -187,7 +191,7 @@ class View:
         if own is not None:
             # `from solution import *` hands libraries on: the test's own stay its own.
             return own
-        return value if self.__dict__["_assessor_star"] else _marked(value)
+        return value if self.__dict__["_assessor_star"] else _marked(name, value)
 
     def _all(self, module: Module) -> list[str]:
         if vars(module)["_assessor_problem"] is not None:

@@ -26,6 +26,10 @@ from .failure import LearnerRaised, TestEnded
 from .imports import Finder
 
 _MESSAGE, _DETAIL, _OUTPUT, _EXAMPLE = 4096, 16384, 8192, 2048
+#: Characters of long texts and output that all tests of a run may tell together.
+_RUN = 16 * 1024**2
+#: How many files that could not be collected are told.
+_ERRORS = 100
 #: What hypothesis puts before the smallest example, by version.
 _FALSIFYING = re.compile(r"(?:Falsifying example|Failing test case): ")
 
@@ -73,6 +77,8 @@ class Plugin:
     running: str | None = None
     collecting: bool = True
     late: bool = False
+    mixed: set[str] = field(default_factory=set)
+    told_length: int = 0
 
     # Set-up
 
@@ -109,13 +115,21 @@ class Plugin:
             _settle(item, self.seed)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Tell which tests there are."""
+        """Tell which tests there are, in the order of the files; then put the visible ones first.
+
+        A learner is shown what the submission prints in visible tests: it must not have met the hidden ones
+        by then.
+        """
         self.collecting = False
         tests = []
+        kinds: dict[str, set[bool]] = {}
         for item in session.items:
             self.ids.append(item.nodeid)
             tests.append(_described(item))
-        self.emit({"kind": "collected", "tests": tests, "errors": self.errors[:200]})
+            kinds.setdefault(_file(item), set()).add(_visible(item))
+        self.mixed = {file for file, both in kinds.items() if len(both) == 2}
+        self.emit({"kind": "collected", "tests": tests, "errors": self.errors[:_ERRORS]})
+        session.items.sort(key=lambda item: not _visible(item))
 
     # Running
 
@@ -125,8 +139,8 @@ class Plugin:
     ) -> Generator[None, Any, Any]:
         """Run one test, then tell how it went."""
         bridge = self.bridge
-        file = item.nodeid.partition("::")[0]
-        bridge.enter_file(file)
+        place = self._place(item)
+        bridge.enter_file(place)
         bridge.begin_test()
         bridge.collecting = False
         bridge.inplace = bool(bridge.plan["inplace"]) or item.get_closest_marker("inplace") is not None
@@ -147,9 +161,29 @@ class Plugin:
             self._tell(item.nodeid, told)
             if self.late:
                 item.session.shouldstop = "the time of the whole run was up"
-            if nextitem is None or nextitem.nodeid.partition("::")[0] != file:
+            if nextitem is None or self._place(nextitem) != place:
                 bridge.leave_file()
         return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, Any, Any]:
+        """Between visible and hidden tests every fixture ends: it may hold objects of a process that does."""
+        try:
+            return (yield)
+        finally:
+            if nextitem is not None and _visible(item) and not _visible(nextitem):
+                item.session._setupstate.teardown_exact(None)
+
+    def _place(self, item: pytest.Item) -> str:
+        """Whose process the test's calls go to: its file's, or that of the visible tests of a mixed file.
+
+        The process in which a mixed file was collected is the hidden tests': at its import, the file may have
+        shown the submission what they will ask.
+        """
+        file = _file(item)
+        return f"{file} (visible)" if file in self.mixed and _visible(item) else file
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -199,6 +233,11 @@ class Plugin:
         if not told.ran:
             told.fail("error", "the test did not run")
         self.done.add(nodeid)
+        output = _clip("".join(self.bridge.output), _OUTPUT)
+        self.told_length += len(told.detail) + len(output)
+        if self.told_length > _RUN:
+            # However much the submission has to say in each of thousands of tests, the stream has an end.
+            told.detail = output = ""
         self.emit(
             {
                 "kind": "test",
@@ -207,7 +246,7 @@ class Plugin:
                 "reason": told.reason,
                 "message": told.message,
                 "detail": told.detail,
-                "output": _clip("".join(self.bridge.output), _OUTPUT),
+                "output": output,
                 "example": told.example,
                 "duration_ms": int((self.clock() - told.started) * 1000),
             }
@@ -267,8 +306,16 @@ def _described(item: pytest.Item) -> dict[str, Any]:
         "group": group,
         "criterion": name,
         "points": points,
-        "visible": item.get_closest_marker("visible") is not None,
+        "visible": _visible(item),
     }
+
+
+def _visible(item: pytest.Item) -> bool:
+    return item.get_closest_marker("visible") is not None
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -65,6 +65,14 @@ def test_result_that_arrived_before_a_limit_still_counts(frozen):
     assert fold_one(frozen, event(), end=End.MEMORY).passed
 
 
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(End.MEMORY, Reason.MEMORY), (End.LEARNER_LOST, Reason.CRASH), (End.COMPLETE, Reason.CRASH)],
+)
+def test_crash_of_a_container_out_of_memory_is_told_as_memory(frozen, end, told):
+    assert fold_one(frozen, event(reason=Reason.CRASH), end=end).reason is told
+
+
 def test_failed_report_beside_a_passed_one_fails_the_test(frozen):
     one = fold_one(frozen, event(), event(reason=Reason.ASSERTION, message="subtest"), event())
     assert (one.passed, one.reason, one.message) == (False, Reason.ASSERTION, "subtest")
