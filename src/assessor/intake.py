@@ -26,12 +26,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assessor import archive, bundle
-from assessor.archive import refuse, shown
 from assessor.bundle import Bundle
+from assessor.entry import CHUNK, IntakeLimits, refuse, shown
 from assessor.errors import BlobFault, UploadRefused
 from assessor.task import SubmissionRules
 
-IntakeLimits = archive.IntakeLimits
 DEFAULTS = IntakeLimits()
 
 #: Files that Python, pytest or a tool runs or obeys by their mere name: kept only where a task names them.
@@ -308,7 +307,7 @@ def _spooling(spool: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 def _unpack(tree: _Tree, opened: int, spool: Path) -> None:
     with _spooling(spool) as (file, scratch):
         size = 0
-        while chunk := _read(opened, archive.CHUNK):
+        while chunk := _read(opened, CHUNK):
             size += len(chunk)
             if size > tree.limits.archive_bytes:
                 raise UploadRefused(f"expected at most {tree.limits.archive_bytes} bytes, got more")
@@ -378,7 +377,7 @@ def _file(tree: _Tree, folder: int, child: str, name: str) -> bytes:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             refuse(name, "expected a regular file, got something else in its place")
         chunks = []
-        while chunk := _read(opened, archive.CHUNK):
+        while chunk := _read(opened, CHUNK):
             chunks.append(chunk)
             tree.held += len(chunk)
             if tree.held > tree.limits.total_bytes:

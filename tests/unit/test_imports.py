@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 ROOMS = """
     errors settings digest bundle limits logs
     authored profile rubric manifest task catalog
-    archive intake
+    entry zips tars archive intake
     harness
     sandbox
     results scoring record evidence

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assessor import intake
+from assessor.entry import IntakeLimits
 from assessor.errors import BlobFault, UploadRefused
 from assessor.task import SubmissionRules
 
@@ -31,7 +32,7 @@ CODE = b"def f():\n    return 1\n"
 def receive(source: Path, *, rules: SubmissionRules = RULES, **limits: int) -> intake.Received:
     spool = source.parent / "spool"
     try:
-        return intake.receive(source, rules=rules, spool=spool, limits=intake.IntakeLimits(**limits))
+        return intake.receive(source, rules=rules, spool=spool, limits=IntakeLimits(**limits))
     finally:
         assert not spool.exists() or list(spool.iterdir()) == []
 
