@@ -184,7 +184,8 @@ def _criteria(told: report.Feedback, frozen: Frozen) -> Table:
 def attempts_table(rows: Sequence[tuple[Submission, Attempt]]) -> Table:
     """One line an attempt."""
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("attempt", "task", "no.", "state", "verdict", "score", "level", "problem"):
+    table.add_column("attempt", no_wrap=True, min_width=20)  # whole, to be copied into the next command
+    for heading in ("task", "no.", "state", "verdict", "score", "level", "problem"):
         table.add_column(heading)
     for submission, attempt in rows:
         table.add_row(

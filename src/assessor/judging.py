@@ -41,10 +41,12 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     """Score an attempt from what is stored of it; touches nothing.
 
     Raises:
-        NotFound: there is no such attempt, or it has not run to its end.
+        NotFound: there is no such attempt, it has not run to its end, or its learner was erased.
     """
     attempt = parts.store.attempt(attempt_id)
     submission = parts.store.submission(attempt.submission_id)
+    # An erased learner's events are gone: scored again without them, it would seem to have failed.
+    parts.store.learner_of(submission.id)
     frozen = thaw(submission.snapshot, parts)
     note = parts.store.run(attempt_id)
     if note is None:

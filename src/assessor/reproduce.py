@@ -11,7 +11,7 @@ run, and the comparison of both. A pack is everything that a stranger needs for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,9 @@ def read(data: bytes) -> Pack:
     except BlobFault as error:
         raise VerificationFailed("pack", str(error)) from error
     if set(files) != set(_NAMES):
-        raise VerificationFailed("pack", f"expected {', '.join(_NAMES)}; got {', '.join(sorted(files))}")
+        raise VerificationFailed(
+            "pack", f"expected {', '.join(_NAMES)}; got {', '.join(sorted(files)) or 'nothing'}"
+        )
     return Pack(
         record=files[publish.RECORD],
         run=files[publish.RUN],
@@ -75,6 +77,7 @@ def write(target: Path, data: bytes) -> None:
             try:
                 file.write(data)
                 file.flush()
+                os.fsync(file.fileno())
             except OSError:
                 target.unlink()
                 raise
@@ -110,7 +113,6 @@ def again(
     submission: bytes,
     sandbox: protocol.Sandbox,
     attempt: str,
-    on_event: Callable[[protocol.Event], None] = lambda event: None,
 ) -> tuple[bytes, verify.Comparison]:
     """Judge what a record is about again; the new record, and what differs.
 
@@ -122,7 +124,6 @@ def again(
         submission: bytes of the learner's bundle.
         sandbox: where to run it.
         attempt: a label for the containers.
-        on_event: called with each event of the run.
 
     Raises:
         VerificationFailed: the bytes are not those that the record names.
@@ -131,13 +132,11 @@ def again(
     old = evidence.parse(record)
     frozen = catalog.thaw(_named("snapshot", task, old.task.snapshot))
     files = _named("bundle", submission, old.submission.bundle).files
-    events: list[protocol.Event] = []
-
-    def keep(event: protocol.Event) -> None:
-        events.append(event)
-        on_event(event)
-
-    outcome = sandbox.run(pipeline.order(attempt, 1, frozen, files), on_event=keep)
+    for epoch in (1, 2):  # a learner's container that goes unexplained has a second one, as in the pipeline
+        events: list[protocol.Event] = []
+        outcome = sandbox.run(pipeline.order(attempt, epoch, frozen, files), on_event=events.append)
+        if outcome.end is not protocol.End.LEARNER_LOST:
+            break
     folded = results.fold(frozen.manifest, events, outcome.end)
     marks = _marks(old)
     new = evidence.record(

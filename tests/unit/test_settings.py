@@ -1,0 +1,85 @@
+"""Settings: what the environment may say, and what is refused by the name of its variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assessor import settings
+from assessor.errors import SettingInvalid
+
+
+def test_empty_environment_means_everything_in_the_folder_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = settings.read({})
+    assert (found.home, found.catalog) == (tmp_path / ".assessor", tmp_path)
+    assert found.database_url == f"sqlite:///{tmp_path}/.assessor/assessor.db"
+    assert (found.blobs_url, found.redis_url) == (f"{tmp_path}/.assessor/blobs", None)
+    assert found.sandbox is settings.SandboxKind.DOCKER
+    assert (found.spool, found.evidence) == (found.home / "spool", found.home / "evidence")
+    assert found.key == found.home / "keys" / "engine.pem"
+    assert list(tmp_path.iterdir()) == [], "reading makes nothing"
+
+
+def test_every_variable_is_heard() -> None:
+    found = settings.read(
+        {
+            "ASSESSOR_HOME": "/h",
+            "ASSESSOR_CATALOG": "/c",
+            "ASSESSOR_DATABASE_URL": "postgresql://d",
+            "ASSESSOR_BLOBS_URL": "s3://b",
+            "ASSESSOR_REDIS_URL": "redis://r",
+            "ASSESSOR_SANDBOX": "unsafe_local",
+            "ASSESSOR_RUNTIME": "crun",
+            "ASSESSOR_WORKERS": "7",
+            "ASSESSOR_LEASE_S": "60",
+            "ASSESSOR_SWEEP_S": "0.5",
+            "ASSESSOR_LOG_FORMAT": "json",
+        }
+    )
+    assert found == settings.Settings(
+        home=Path("/h"),
+        catalog=Path("/c"),
+        database_url="postgresql://d",
+        blobs_url="s3://b",
+        redis_url="redis://r",
+        sandbox=settings.SandboxKind.UNSAFE_LOCAL,
+        runtime="crun",
+        workers=7,
+        lease_s=60,
+        sweep_s=0.5,
+        log_format=settings.LogFormat.JSON,
+    )
+
+
+def test_flag_wins_over_its_variable() -> None:
+    environ = {"ASSESSOR_HOME": "/h", "ASSESSOR_CATALOG": "/c"}
+    found = settings.read(environ, home=Path("/x"), catalog=Path("/y"))
+    assert (found.home, found.catalog) == (Path("/x"), Path("/y"))
+
+
+def test_empty_variable_counts_as_unset() -> None:
+    names = ["HOME", "REDIS_URL", "SANDBOX", "WORKERS", "SWEEP_S", "LOG_FORMAT"]
+    assert settings.read({f"ASSESSOR_{name}": "" for name in names}) == settings.read({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("SANDBOX", "none", "ASSESSOR_SANDBOX: expected one of docker, unsafe_local, got 'none'"),
+        ("LOG_FORMAT", "xml", "ASSESSOR_LOG_FORMAT: expected one of console, json, got 'xml'"),
+        ("WORKERS", "many", "ASSESSOR_WORKERS: expected a number, got 'many'"),
+        ("WORKERS", "0", "ASSESSOR_WORKERS: expected 1 to 256, got 0"),
+        ("WORKERS", "2.5", "ASSESSOR_WORKERS: expected a whole number, got '2.5'"),
+        ("LEASE_S", "1", "ASSESSOR_LEASE_S: expected 2 to 3600, got 1"),
+        ("SWEEP_S", "nan", "ASSESSOR_SWEEP_S: expected 0.1 to 20, got nan"),
+        ("SWEEP_S", "inf", "ASSESSOR_SWEEP_S: expected 0.1 to 20, got inf"),
+    ],
+)
+def test_value_without_sense_is_refused_by_the_name_of_its_variable(name: str, value: str, text: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        settings.read({f"ASSESSOR_{name}": value})
+    assert str(caught.value) == text
