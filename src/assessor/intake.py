@@ -29,7 +29,7 @@ from assessor import archive, bundle
 from assessor.bundle import Bundle
 from assessor.entry import CHUNK, IntakeLimits, refuse, shown
 from assessor.errors import BlobFault, UploadRefused
-from assessor.task import SubmissionRules
+from assessor.rules import SubmissionRules
 
 DEFAULTS = IntakeLimits()
 

@@ -15,24 +15,22 @@ against its rubric and its sandbox. Running it is left to the pipeline.
 from __future__ import annotations
 
 import ast
-import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import Field
+from typing import Any, TypeVar
 
 from assessor import authored, bundle, manifest
 from assessor.errors import FileInvalid, NotFound
 from assessor.limits import Limits
 from assessor.manifest import Manifest
-from assessor.profile import KEYS, LimitsModel, Profile, Role
-from assessor.rubric import Competency, CompetencyModel, Rubric
+from assessor.profile import KEYS, Profile, Role
+from assessor.rubric import Competency, Rubric
+from assessor.rules import SubmissionRules
+from assessor.taskfile import TaskModel, TestsModel
 
 T = TypeVar("T")
 
@@ -46,32 +44,6 @@ class Feedback(StrEnum):
     FULL = "full"  #: name, outcome, message and output of each
     COUNTS = "counts"  #: how many passed, of how many, by criterion
     NONE = "none"  #: nothing
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmissionRules:
-    """What may be handed in.
-
-    Attributes:
-        required: paths that must be there.
-        allow: patterns of paths that are kept; one without a slash is matched with the file's name in any
-            folder, one with a slash with the whole path (`*` within one folder, `**` across).
-        max_files: the most files that are kept.
-        max_bytes: the most bytes that are kept, all together.
-    """
-
-    required: tuple[str, ...]
-    allow: tuple[str, ...]
-    max_files: int = 50
-    max_bytes: int = 512 * 1024
-
-    def patterns(self, path: str) -> list[str]:
-        """The patterns of `allow` that keep this path; empty means that it is not kept."""
-        return [pattern for pattern, matcher in self._matchers if matcher.fullmatch(path)]
-
-    @cached_property
-    def _matchers(self) -> list[tuple[str, re.Pattern[str]]]:
-        return [(pattern, _matcher(pattern)) for pattern in self.allow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,79 +153,6 @@ class Task:
     def seed(self) -> int:
         """Hypothesis' seed, 0 to 2**64 - 1: the same for every learner and every re-run of this version."""
         return int(self.digest.removeprefix("sha256:")[:16], 16)
-
-
-_MODULE = authored.matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a Python module")
-_PATH = authored.matching(
-    r"(?!.*(^|/)\.{0,2}(/|$))[^\\\x00-\x1f*?\[\]]{1,200}", "a path in the submission, without wildcards"
-)
-_PATTERN = authored.matching(
-    r"(?!.*(^|/)\.{0,2}(/|$))[^\\\x00-\x1f\[\]]{1,200}", "a pattern such as *.py or src/**/*.py"
-)
-_Words = Annotated[tuple[authored.Text, ...], Field(min_length=1, max_length=50)]
-
-
-class SubmissionModel(authored.Strict):
-    """What may be handed in."""
-
-    required: Annotated[tuple[Annotated[str, *_PATH], ...], Field(min_length=1, max_length=100)]
-    allow: Annotated[tuple[Annotated[str, *_PATTERN], ...], Field(max_length=100)] = ()
-    max_files: Annotated[authored.Number, Field(ge=1, le=1000)] = 50
-    max_kib: Annotated[authored.Number, Field(ge=1, le=32 * 1024)] = 512
-
-
-class ServiceModel(authored.Strict):
-    """A server that the learner's work starts."""
-
-    command: _Words
-    ready_s: Annotated[authored.Number, Field(ge=1, le=60)] = 5
-
-
-class TestsModel(authored.Strict):
-    """How the tests reach the work."""
-
-    __test__ = False
-
-    modules: Annotated[tuple[Annotated[str, *_MODULE], ...], Field(max_length=50)] = ()
-    inplace: authored.Truth = False
-    command: _Words | None = None
-    service: ServiceModel | None = None
-
-
-class FeedbackModel(authored.Strict):
-    """What a learner is told."""
-
-    visible: Annotated[Literal["full", "counts"], authored.one_of("full", "counts")] = "full"
-    hidden: Annotated[Literal["counts", "none"], authored.one_of("counts", "none")] = "counts"
-
-
-class PolicyModel(authored.Strict):
-    """By which rules a learner may try."""
-
-    tries: Annotated[authored.Number, Field(ge=1, le=1000)] = 10
-    cooldown_s: Annotated[authored.Number, Field(ge=0, le=30 * 24 * 3600)] = 0
-    feedback: FeedbackModel = FeedbackModel()
-
-
-_LEVELS = ("beginner", "intermediate", "advanced")
-
-
-class TaskModel(authored.Strict):
-    """task.yaml."""
-
-    id: authored.Id
-    version: authored.Version
-    title: authored.Text
-    summary: authored.Text
-    level: Annotated[Literal["beginner", "intermediate", "advanced"], authored.one_of(*_LEVELS)]
-    minutes: Annotated[authored.Number, Field(ge=1, le=10_000)]
-    competencies: Annotated[tuple[CompetencyModel, ...], Field(max_length=50)] = ()
-    sandbox: authored.Id
-    limits: LimitsModel = LimitsModel()
-    submission: SubmissionModel
-    tests: TestsModel = TestsModel()
-    rubric: authored.Id
-    policy: PolicyModel = PolicyModel()
 
 
 def load(
@@ -488,19 +387,3 @@ def _plan(model: TestsModel) -> TestsPlan:
         command=model.command or (),
         service=TaskService(command=service.command, ready_s=service.ready_s) if service else None,
     )
-
-
-def _matcher(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a pattern; as in a shell, a wildcard never matches a leading dot."""
-    parts = ["**", pattern] if "/" not in pattern else pattern.split("/")
-    made = ""
-    for part in parts[:-1]:
-        made += r"(?:[^/.][^/]*/)*" if part == "**" else _part(part) + "/"
-    return re.compile(
-        made + (r"[^/.][^/]*(?:/[^/.][^/]*)*" if parts[-1] == "**" else _part(parts[-1])), re.DOTALL
-    )
-
-
-def _part(part: str) -> str:
-    guard = r"(?!\.)" if part[:1] in "*?" else ""
-    return guard + "".join({"*": "[^/]*", "?": "[^/]"}.get(one, re.escape(one)) for one in part)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assessor import bundle, catalog, manifest, profile, rubric, task
+from assessor import bundle, catalog, manifest, profile, rubric, rules, task
 from assessor.errors import FileInvalid, ManifestStale, NotFound
 
 CEILING = (
@@ -316,8 +316,8 @@ def test_missing_catalog_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_pattern_keeps_what_it_says(pattern: str, path: str, kept: bool) -> None:
-    rules = task.SubmissionRules(required=(), allow=(pattern,))
-    assert bool(rules.patterns(path)) is kept
+    found = rules.SubmissionRules(required=(), allow=(pattern,))
+    assert bool(found.patterns(path)) is kept
 
 
 def test_snapshot_thaws_to_the_same_task(root: Path) -> None:

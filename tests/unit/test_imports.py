@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 #: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
 ROOMS = """
     errors settings digest bundle limits logs
-    authored profile rubric manifest task catalog
+    authored profile rubric manifest rules taskfile task catalog
     entry zips tars archive intake
     harness
     sandbox

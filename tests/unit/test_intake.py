@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from assessor import intake
 from assessor.entry import IntakeLimits
 from assessor.errors import BlobFault, UploadRefused
-from assessor.task import SubmissionRules
+from assessor.rules import SubmissionRules
 
 RULES = SubmissionRules(required=("solution.py",), allow=("*.py", "*.md"))
 CODE = b"def f():\n    return 1\n"
