@@ -3,21 +3,19 @@
 Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Large bytes are in `blobs`, by
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
-This file makes rows and reads them; what workers do to attempts is in `leases`, what a learner may ask
-for (a copy of it all, or its end) in `learners`. `Store` is all of them together.
+This file makes rows; reading them is in `attempts`, what workers do to attempts in `leases`, what a learner
+may ask for (a copy of it all, or its end) in `learners`. `Store` is all of them together.
 """
 
 from __future__ import annotations
 
-import json
-import statistics
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import leases, schema, scoring
+from assessor import attempts, leases, schema
+from assessor.attempts import Attempts
 from assessor.errors import NotFound, TryRefused
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
@@ -29,7 +27,6 @@ from assessor.schema import (
     Conclusion,
     EvidenceRow,
     Kind,
-    Learner,
     Submission,
     WorkerRow,
 )
@@ -41,13 +38,10 @@ __all__ = [
     "AttemptState",
     "Claim",
     "Conclusion",
-    "Counts",
     "EvidenceRow",
     "Kind",
-    "Learner",
     "Store",
     "Submission",
-    "WorkerRow",
 ]
 
 #: How long a rescore is left to the caller that asked for it before any worker may take it over.
@@ -57,18 +51,7 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How many attempts are in each state."""
-
-    queued: int
-    running: int
-    awaiting_review: int
-    judged: int
-    unjudged: int
-
-
-class Store(Leases, Learners):
+class Store(Attempts, Leases, Learners):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(
@@ -116,7 +99,7 @@ class Store(Leases, Learners):
             if dedupe:
                 for row in reversed(counted):
                     if row.snapshot == snapshot and row.bundle == bundle:
-                        return schema.as_submission(row), _newest(connection, row.id)
+                        return schema.as_submission(row), attempts.newest(connection, row.id)
             if tries is not None and len(counted) >= tries:
                 raise TryRefused(
                     f"task {task_id}: {tries} tries are allowed and all are used; no further one is possible"
@@ -145,7 +128,7 @@ class Store(Leases, Learners):
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
             attempt = _queue(connection, attempt_id, id, kind=Kind.GRADE, now=now)
-            return _submission(connection, id), attempt
+            return attempts.read_submission(connection, id), attempt
 
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.
@@ -155,7 +138,7 @@ class Store(Leases, Learners):
         """
         with self.writing() as connection:
             _present(connection, submission_id)
-            before = _newest(connection, submission_id)
+            before = attempts.newest(connection, submission_id)
             attempt = _queue(connection, attempt_id, submission_id, kind=Kind.REGRADE, now=now)
             _copy_marks(connection, before.id, attempt.id)
             return attempt
@@ -219,137 +202,6 @@ class Store(Leases, Learners):
                     given_at=now,
                 )
             )
-
-    def marks(self, attempt_id: str) -> tuple[scoring.Mark, ...]:
-        """The marks of an attempt in the order they were given; the last one for a criterion counts."""
-        table = schema.marks
-        names = ("criterion", "marks", "reviewer", "comment")
-        query = sa.select(*(table.c[name] for name in names)).where(table.c.attempt_id == attempt_id)
-        with self.reading() as connection:
-            rows = connection.execute(query.order_by(table.c.seq))
-            return tuple(scoring.Mark(**row._mapping) for row in rows)
-
-    def submission(self, id: str) -> Submission:
-        """The submission of this id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        with self.reading() as connection:
-            return _submission(connection, id)
-
-    def submissions(
-        self, learner: str | None = None, task: str | None = None, limit: int = 100
-    ) -> tuple[Submission, ...]:
-        """Submissions, the newest first, of the learner of this name and for this task where given."""
-        query = sa.select(schema.submissions).order_by(_S.seq.desc()).limit(limit)
-        if task is not None:
-            query = query.where(_S.task_id == task)
-        if learner is not None:
-            query = query.join(schema.learners).where(schema.learners.c.name == learner)
-        with self.reading() as connection:
-            return tuple(map(schema.as_submission, connection.execute(query)))
-
-    def attempt(self, id: str) -> Attempt:
-        """The attempt of this id.
-
-        Raises:
-            NotFound: there is none.
-        """
-        with self.reading() as connection:
-            return leases.read_attempt(connection, id)
-
-    def attempts(self, submission_id: str) -> tuple[Attempt, ...]:
-        """The attempts of a submission by number; empty where there is no such submission."""
-        query = sa.select(schema.attempts).where(_A.submission_id == submission_id).order_by(_A.number)
-        with self.reading() as connection:
-            return tuple(map(schema.as_attempt, connection.execute(query)))
-
-    def latest(self, submission_id: str) -> Attempt:
-        """The attempt of a submission with the highest number.
-
-        Raises:
-            NotFound: no such submission.
-        """
-        with self.reading() as connection:
-            return _newest(connection, submission_id)
-
-    def attempts_in(self, state: AttemptState, *, limit: int = 100) -> tuple[Attempt, ...]:
-        """The attempts in a state, oldest first."""
-        query = sa.select(schema.attempts).where(_A.state == state).order_by(_A.seq).limit(limit)
-        with self.reading() as connection:
-            return tuple(map(schema.as_attempt, connection.execute(query)))
-
-    def events(self, attempt_id: str, epoch: int | None = None) -> list[bytes]:
-        """The events of one epoch in the order they came.
-
-        Without an epoch: those that count, of the finished run (a rescore's are the other attempt's), or
-        of the present epoch while none is finished.
-        """
-        table = schema.events
-        with self.reading() as connection:
-            attempt = leases.read_attempt(connection, attempt_id)
-            if epoch is None and attempt.events_of is not None:
-                attempt = leases.read_attempt(connection, attempt.events_of)
-            if epoch is None:
-                epoch = attempt.run_epoch if attempt.run_epoch is not None else attempt.epoch
-            rows = connection.execute(
-                sa.select(table.c.body)
-                .where(table.c.attempt_id == attempt.id, table.c.epoch == epoch)
-                .order_by(table.c.position)
-            )
-            return [row.body for row in rows]
-
-    def run(self, attempt_id: str) -> bytes | None:
-        """What `finish_run` kept of the run that counts (a rescore's is the other attempt's), or None."""
-        table = schema.runs
-        with self.reading() as connection:
-            attempt = leases.read_attempt(connection, attempt_id)
-            if attempt.events_of is not None:
-                attempt = leases.read_attempt(connection, attempt.events_of)
-            found: bytes | None = connection.execute(
-                sa.select(table.c.body).where(
-                    table.c.attempt_id == attempt.id, table.c.epoch == attempt.run_epoch
-                )
-            ).scalar()
-            return found
-
-    def evidence(self, attempt_id: str) -> EvidenceRow | None:
-        """The evidence of an attempt, or None before it is judged."""
-        with self.reading() as connection:
-            row = connection.execute(
-                sa.select(schema.evidence).where(schema.evidence.c.attempt_id == attempt_id)
-            ).first()
-            return None if row is None else EvidenceRow(**row._mapping)
-
-    def counts(self) -> Counts:
-        """How many attempts are in each state now."""
-        with self.reading() as connection:
-            rows = connection.execute(sa.select(_A.state, sa.func.count().label("number")).group_by(_A.state))
-            found = {row.state: row.number for row in rows}
-        return Counts(**{state.name.lower(): found.get(state, 0) for state in AttemptState})
-
-    def medians(self, *, last: int = 200) -> Mapping[str, float]:
-        """Medians over the newest finished runs, milliseconds by phase, in the order of the phases.
-
-        `waiting` is from queued to taken; the rest are the `phases_ms` of what `finish_run` kept.
-        """
-        table = schema.runs
-        query = (
-            sa.select(table.c.body, _A.queued_at, _A.started_at)
-            .join(schema.attempts, sa.and_(_A.id == table.c.attempt_id, _A.run_epoch == table.c.epoch))
-            .order_by(_A.seq.desc())
-            .limit(last)
-        )
-        phases: dict[str, list[float]] = {}
-        with self.reading() as connection:
-            for row in connection.execute(query):
-                if row.started_at is not None and row.started_at >= row.queued_at:
-                    waited = (row.started_at - row.queued_at) / timedelta(milliseconds=1)
-                    phases.setdefault("waiting", []).append(waited)
-                for name, value in json.loads(row.body).get("phases_ms", {}).items():
-                    phases.setdefault(name, []).append(value)
-        return {name: statistics.median(values) for name, values in phases.items()}
 
     def used_keys(self) -> set[str]:
         """The ids of all keys that ever signed for this store."""
@@ -418,21 +270,8 @@ def _since(then: datetime, now: datetime) -> int:
     return max(0, int((now - then).total_seconds()))
 
 
-def _submission(connection: sa.Connection, id: str) -> Submission:
-    row = connection.execute(sa.select(schema.submissions).where(_S.id == id)).first()
-    if row is None:
-        raise NotFound(f"expected the id of a submission, got {id!r}: the store has none of that id")
-    return schema.as_submission(row)
-
-
-def _newest(connection: sa.Connection, submission_id: str) -> Attempt:
-    _submission(connection, submission_id)
-    query = sa.select(schema.attempts).where(_A.submission_id == submission_id)
-    return schema.as_attempt(connection.execute(query.order_by(_A.number.desc()).limit(1)).one())
-
-
 def _present(connection: sa.Connection, submission_id: str) -> None:
-    _submission(connection, submission_id)
+    attempts.read_submission(connection, submission_id)
     # Locked, so that two new attempts of one submission get different numbers.
     lock = sa.select(_S.learner_id).where(_S.id == submission_id).with_for_update()
     learner_id = connection.execute(lock).scalar_one()

@@ -19,7 +19,7 @@ ROOMS = """
     sandbox
     results scoring record evidence
     proof verify report page
-    schema migrations database learners leases store blobs backup personal publish
+    schema migrations database learners leases attempts store blobs backup personal publish
     parts judging pipeline queueserver payload jobs reconcile supervisor reproduce
     authoring
     doctor wiring testing
