@@ -2,32 +2,25 @@
 
 Comes in: calls on proxies. Goes out: exact plain values, proxies for what lives on the other side, and
 exceptions. Keeps one process for each test file, and ends a test whose process breaks a limit or a rule.
-How proxies look to a test is left to `proxies`, what is lent to the learner's code to `lending`.
+Which object a proxy stands for is left to `handles`, what the submission asks meanwhile to `asked`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import builtins
-import io
 import sys
 import threading
 import time
-import types
 import unittest
-import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import decoding, encoding, lending, plain, wire
-from .calls import Ask, Op, Said
+from . import asked, decoding, encoding, lending, plain, wire
+from .calls import Op, Said
 from .failure import TestEnded
+from .handles import Described, Handles, Ref
 from .hub import Hub, Process
-from .wire import Tag
 
-_REAL_INPUT = builtins.input
 _RETURNED, _ASK = int(Said.RETURNED), int(Said.ASK)
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _OUTPUT_KEPT = 8192
@@ -35,34 +28,7 @@ _OUTPUT_KEPT = 8192
 _PROCESSES = 8
 
 
-class Ref:
-    """Where a proxy's object lives: a process and a handle, and a path by which to find it in another.
-
-    Attributes:
-        process: where `handle` is good.
-        handle: number of the object there.
-        path: module and attribute path, or None for an object that has no name.
-    """
-
-    __slots__ = ("handle", "path", "process", "remake")
-
-    def __init__(self, process: Process | None, handle: int, path: tuple[str, str] | None) -> None:
-        self.process = process
-        self.handle = handle
-        self.path = path
-        #: Makes the object anew in the process in use and puts its place here; for classes of a test's.
-        self.remake: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Described:
-    """What the learner's side says of an object at its first mention."""
-
-    kind: str
-    data: dict[str, Any]
-
-
-class Bridge:
+class Bridge(Handles):
     """All calls of one run.
 
     Args:
@@ -71,24 +37,20 @@ class Bridge:
     """
 
     def __init__(self, hub: Hub, *, make: Callable[[Bridge, Ref, Described], Any]) -> None:
+        super().__init__(partial(make, self))
         self.hub = hub
         self.plan = hub.plan
         self.modules = frozenset(hub.plan["modules"])
         self.inplace = bool(hub.plan["inplace"])
         self._call_s = hub.plan["call_ms"] / 1000
-        self._make = make
         self._processes: dict[str, Process] = {}
         self._file = ""
-        self._process: Process | None = None
         self._sequence = 0
         self._depth = 0
         self._left = 0.0
         self._seed: Any = None
         self._pending: BaseException | None = None
         self._thread = threading.get_ident()
-        self.refs: weakref.WeakKeyDictionary[Any, Ref] = weakref.WeakKeyDictionary()
-        #: Modules whose import ended its process: every later use ends its test at once.
-        self.unloadable: dict[str, TestEnded] = {}
         self.ended: TestEnded | None = None
         self.output: list[str] = []
         self._output_length = 0
@@ -235,8 +197,8 @@ class Bridge:
                     # The hot path: most answers are one plain value.
                     value, error = message[2], None
                 elif message[1:2] == [_ASK]:
-                    asked = wire.folded(partial(self._understand_ask, message, sent))
-                    data = self._answer(process, *asked)
+                    question = wire.folded(partial(self._understand_ask, message, sent))
+                    data = self._answer(process, *question)
                     continue
                 else:
                     value, error = wire.folded(partial(self._understand, message, sent))
@@ -289,175 +251,13 @@ class Bridge:
             self.disk_full = True
         return found
 
-    # What crosses: from the grader
-
-    def _write(self, encoder: encoding.Encoder, value: Any, depth: int) -> Any:
-        ref = self.ref(value)
-        if ref is not None:
-            return [int(Tag.HANDLE), self.handle(ref)]
-        kind = type(value)
-        if not isinstance(value, type) and issubclass(kind, plain.DATA_BASES):
-            return encoder.base_data(value, depth)
-        named = lending.library_name(value)
-        if named is not None:
-            return [int(Tag.NAMED), *named] if named[1] else [int(Tag.NAMED), named[0], ""]
-        refuse = getattr(kind, "_assessor_refuse", None)
-        if refuse is not None:
-            refuse(value)
-        return [int(Tag.EXPORT), self._lend(value), *lending.described(value)]
-
-    def _lend(self, value: Any) -> int:
-        process = self.process()
-        known = process.export_ids.get(id(value))
-        if known is None:
-            known = len(process.exports) + 1
-            process.exports[known] = value
-            process.export_ids[id(value)] = known
-        return known
-
-    def ref(self, value: Any) -> Ref | None:
-        """Where the object of a proxy lives; None for anything else."""
-        kind = type(value)
-        if isinstance(value, types.FunctionType | types.GeneratorType | types.CoroutineType):
-            return self.refs.get(value)
-        if getattr(kind, "_assessor_proxy", False):
-            found = object.__getattribute__(value, "_assessor_ref")
-            return found if isinstance(found, Ref) else None
-        if isinstance(value, type):
-            found = vars(value).get("_assessor_class_ref")
-            return found if isinstance(found, Ref) else None
-        return None
-
-    def handle(self, ref: Ref) -> int:
-        """The handle of a proxy's object in the process in use.
-
-        Raises:
-            TestEnded: the object lived in a process that has ended, and has no name to find it by again.
-        """
-        __tracebackhide__ = True
-        process = self._process
-        if process is None or not process.alive:
-            process = self.process()
-        if ref.process is process:
-            return ref.handle
-        if ref.path is None and ref.remake is not None:
-            ref.remake()
-            return ref.handle
-        if ref.path is None:
-            raise self.end_test(
-                "error", "an object of the submission's was used after the process that held it had ended"
-            )
-        module, path = ref.path
-        self._check_loadable(module)
-        found = self.request(Op.RESOLVE, module, path) if path else self.request(Op.LOAD, module)
-        new = self.ref(found)
-        if new is None or new.process is not process:
-            raise self.end_test("error", f"{module}.{path} is another object in a fresh process")
-        if new is not ref:
-            # Two proxies for one object: the new one is held so that the handle stays good.
-            ref.process, ref.handle = process, new.handle
-            process.kept.append(found)
-        return ref.handle
-
-    def _check_loadable(self, module: str) -> None:
-        ended = self.unloadable.get(module)
-        if ended is not None:
-            raise self.end_test(ended.reason, ended.message)
-
-    # What crosses: to the grader
-
-    def _read(self, decoder: decoding.Decoder, said: list[Any], depth: int) -> Any:
-        tag = said[0]
-        process = self._process
-        if process is None:
-            raise wire.WireError("expected a process")
-        if tag == Tag.EXPORT:
-            return process.exports[wire.plain_int(said[1])]
-        if tag == Tag.EXCEPTION:
-            return self._read_exception(process, decoder, said, depth)
-        handle = wire.plain_int(said[1])
-        known = self._known(process, handle)
-        if known is not None:
-            return known
-        if len(said) == 2:
-            # Its proxy has gone while this message was on its way: the object is still held there.
-            process.dead.pop(handle, None)
-            return self._again(handle)
-        if tag == Tag.VALUE:
-            data = {"class": decoder.value(said[2], depth + 1), "data": decoder.value(said[3], depth + 1)}
-            described = Described(kind="value", data=data)
-        elif tag == Tag.HANDLE:
-            data = decoder.value(said[2], depth + 1)
-            if type(data) is not dict or type(data.get("kind")) is not str:
-                raise wire.WireError("expected the description of an object")
-            described = Described(kind=data["kind"], data=data)
-        else:
-            raise wire.WireError(f"expected a tag of the learner's, got {tag}")
-        return self._made(process, handle, described)
-
-    def _known(self, process: Process, handle: int) -> Any:
-        found = process.proxies.get(handle)
-        if found is None:
-            return None
-        proxy = found()
-        if proxy is None:
-            return None
-        process.dead.pop(handle, None)
-        ref = self.ref(proxy)
-        if ref is not None and ref.process is not process:
-            # A class or function that was last seen in another test file's process.
-            ref.process, ref.handle = process, handle
-        return proxy
-
-    def _again(self, handle: int) -> Any:
-        try:
-            return self.request(Op.DESCRIBE, handle)
-        except Exception as error:
-            raise wire.WireError(f"expected an object that was described before: {error}") from error
-
-    def _made(self, process: Process, handle: int, described: Described) -> Any:
-        path = described.data.get("path")
-        ref = Ref(process, handle, tuple(path) if type(path) is list and len(path) == 2 else None)
-        proxy = self._make(self, ref, described)
-        self.remember(process, handle, proxy)
-        return proxy
-
-    def remember(self, process: Process, handle: int, proxy: Any) -> None:
-        """Keep one proxy for one object, and let the object go when the proxy goes."""
-        dead = process.dead
-
-        def gone(_: Any, handle: int = handle) -> None:
-            dead[handle] = None
-
-        try:
-            process.proxies[handle] = weakref.ref(proxy, gone)
-        except TypeError:
-            # A number or a text with a class cannot be watched: it is held to the process's end.
-            process.proxies[handle] = partial(_given, proxy)
-        process.dead.pop(handle, None)
-
-    def _read_exception(
-        self, process: Process, decoder: decoding.Decoder, said: list[Any], depth: int
-    ) -> Any:
-        handle = wire.plain_int(said[1])
-        parts = [decoder.value(item, depth + 1) for item in said[2:7]]
-        cause = None if said[7] is None else decoder.value(said[7], depth + 1)
-        known = self._known(process, handle)
-        if known is not None:
-            return known
-        cls, args, text, notes, where = parts
-        data = {"class": cls, "args": args, "text": text, "notes": notes, "where": where, "cause": cause}
-        error = self._make(self, Ref(process, handle, None), Described(kind="exception", data=data))
-        self.remember(process, handle, error)
-        return error
-
     # Asked back
 
     def _answer(self, process: Process, sequence: int, what: int, export: int, operands: list[Any]) -> bytes:
         """The answer to what the submission asks of something that a test passed."""
         depth = self._depth
         try:
-            value = self._do(process, what, export, operands)
+            value = asked.perform(process, what, export, operands, note=self.note)
             encoder = encoding.Encoder(self._write)
             return self._pack([sequence, int(Op.ANSWER), None, encoder.value(value)], [value])
         except TestEnded:
@@ -489,46 +289,6 @@ class Bridge:
                 continue
         raise self.end_test("error", f"an exception of the test's does not cross: {error!r:.200}")
 
-    def _do(self, process: Process, what: int, export: int, operands: list[Any]) -> Any:
-        if what == Ask.INPUT:
-            return self._input(process, str(operands[0]))
-        if what == Ask.STDIN:
-            return sys.stdin.read() if operands[0] == "read" and _patched_stdin() else self._line()
-        value = process.exports.get(export)
-        if value is None:
-            raise wire.WireError(f"expected the id of something lent, got {export}")
-        if what == Ask.CALL:
-            args, kwargs = operands
-            return value(*args, **kwargs)
-        if what == Ask.GET:
-            return lending.attribute(value, str(operands[0]))
-        if what == Ask.OPERATE:
-            name, args, kwargs = operands
-            if name == "await":
-                return _awaited(value, args, kwargs)
-            return lending.special(value, str(name))(*args, **kwargs)
-        raise wire.WireError(f"expected something that may be asked, got {what}")
-
-    def _input(self, process: Process, prompt: str) -> str:
-        process.spend(len(prompt))
-        if builtins.input is not _REAL_INPUT:
-            return str(builtins.input(prompt))
-        sys.stdout.write(prompt)
-        self.note(prompt)
-        line = self._line()
-        if not line:
-            raise EOFError("EOF when reading a line")
-        return line.removesuffix("\n")
-
-    def _line(self) -> str:
-        return str(sys.stdin.readline()) if _patched_stdin() else ""
-
-
-def _patched_stdin() -> bool:
-    return isinstance(sys.stdin, io.StringIO) or (
-        sys.stdin is not sys.__stdin__ and not type(sys.stdin).__module__.startswith("_pytest")
-    )
-
 
 def _steers(error: Exception) -> bool:
     return isinstance(error, unittest.SkipTest) or type(error).__module__.partition(".")[0] in (
@@ -536,29 +296,6 @@ def _steers(error: Exception) -> bool:
         "pytest",
         "hypothesis",
     )
-
-
-def _awaited(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The result of a test's coroutine function, run beside the loop that waits for the submission."""
-    found: list[Any] = []
-
-    def run() -> None:
-        try:
-            found.append((asyncio.run(function(*args, **kwargs)), None))
-        except BaseException as error:
-            found.append((None, error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    value, error = found[0]
-    if error is not None:
-        raise error
-    return value
-
-
-def _given(value: Any) -> Any:
-    return value
 
 
 def _change(original: Any, new: Any) -> None:

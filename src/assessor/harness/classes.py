@@ -16,8 +16,9 @@ import uuid
 from typing import Any
 
 from . import appearance, instances, methods, operators, plain, remote
-from .bridge import Bridge, Ref
+from .bridge import Bridge
 from .calls import Op
+from .handles import Ref
 
 
 class Class(type):

@@ -6,8 +6,9 @@ import unittest
 from typing import Any
 
 from . import classes, remote, wire
-from .bridge import Bridge, Ref
+from .bridge import Bridge
 from .failure import LearnerExited, LearnerRaised
+from .handles import Ref
 
 
 def make(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:

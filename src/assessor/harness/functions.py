@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import appearance, instances, remote
-from .bridge import Bridge, Ref
+from .bridge import Bridge
 from .calls import Op
+from .handles import Ref
 
 
 def function(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:

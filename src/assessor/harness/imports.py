@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import appearance, classes, proxies, remote
-from .bridge import Bridge, Ref
+from .bridge import Bridge
 from .calls import Op
 from .failure import LearnerRaised, TestEnded
+from .handles import Ref
 
 _OWN = frozenset(
     {

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import classes, exceptions, functions, instances, plain, remote, wire
-from .bridge import Bridge, Described, Ref
+from .bridge import Bridge
+from .handles import Described, Ref
 
 
 def make(b: Bridge, ref: Ref, described: Described) -> Any:
