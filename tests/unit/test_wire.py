@@ -165,6 +165,30 @@ def test_array_scalars_keep_their_type() -> None:
     assert came == numpy.float32(1.5)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        [int(Tag.NDARRAY), "<M8[0s]", [1], bytes(8)],
+        [int(Tag.NDARRAY), "<m8[7D]", [1], bytes(8)],
+        [int(Tag.NDARRAY), "<U1", [2], bytes(4) + b"\xff" * 4],
+        [int(Tag.NDARRAY), ">U1", [1], b"\x00\x11\x00\x00"],
+        [int(Tag.NUMPY_SCALAR), "<U1", b"\x00\x00\x11\x00"],
+        [int(Tag.NDARRAY), "|S0", [2**31], b""],
+        [int(Tag.NDARRAY), "|b1", [2], b"\x01\x02"],
+        [int(Tag.NUMPY_SCALAR), "|b1", b"\xff"],
+    ],
+)
+def test_array_that_numpy_would_not_make_is_refused(said: list[Any]) -> None:
+    # Some of these end a process that only looks at them.
+    with pytest.raises(wire.WireError, match=r"plain dtype|truth values|letters of Unicode"):
+        read(wire.pack(said))
+
+
+def test_array_of_all_letters_there_are_crosses() -> None:
+    value = numpy.array(["\U0010ffff\ud800", "a"]).astype(">U2")
+    assert cross(value).tobytes() == value.tobytes()
+
+
 def test_array_of_objects_is_refused() -> None:
     with pytest.raises(wire.WireError, match="dtype object"):
         cross(numpy.array([object()]))

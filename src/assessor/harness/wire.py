@@ -121,7 +121,7 @@ def folded(decode: Callable[[], Any]) -> Any:
         raise
     except (
         *(TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError),
-        *(MemoryError, OSError),
+        *(MemoryError, OSError, ImportError, SystemError),
     ) as error:
         raise WireError(f"expected a value of the wire, got {type(error).__name__}: {error}"[:300]) from error
 
