@@ -20,7 +20,6 @@ from .wire import Tag
 
 _TEXT = 4000
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_COROUTINES = (types.CoroutineType,)
 _MAX_NOTES = 20
 
 

@@ -20,7 +20,6 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from . import channel, proxies
 from .bridge import Bridge
 from .failure import LearnerRaised, TestEnded
 from .imports import Finder
@@ -373,6 +372,3 @@ def follow_seed(bridge: Bridge) -> None:
 def encode(event: dict[str, Any]) -> bytes:
     """An event as JSON."""
     return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
-
-
-__all__ = ["Plugin", "alarm", "channel", "encode", "follow_seed", "proxies"]

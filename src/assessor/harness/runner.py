@@ -57,7 +57,6 @@ class Runner:
         self._limit_bytes = limit_bytes
         self._sequence = 0
         self._arguments: dict[int, int] | None = None
-        self._keep: list[Any] = []
         self.table = objects.Table()
         self.borrowed = borrowed.Borrowed(self.ask)
         self._encode_foreign = objects.writer(self.table, self.borrowed)
