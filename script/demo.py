@@ -21,7 +21,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from assessor import display, judging, logs, pipeline, proof, publish, report, settings, verify, wiring
+from assessor import (
+    display,
+    judging,
+    logs,
+    pipeline,
+    proof,
+    publish,
+    queueserver,
+    report,
+    settings,
+    verify,
+    wiring,
+)
 from assessor.errors import VerificationFailed
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -95,6 +107,7 @@ def main() -> int:
     console = Console()
     logs.configure(settings.LogFormat.CONSOLE, level=logging.WARNING)
     home = ROOT / ".assessor" / "demo"
+    queueserver.stop(home)  # of an earlier demonstration that was killed
     shutil.rmtree(home, ignore_errors=True)  # it starts from nothing, so that no earlier run can help it
     config = settings.read(os.environ, home=home, catalog=ROOT)
     with wiring.parts(config, boxed=False) as parts, _engine(config, console):

@@ -60,7 +60,9 @@ def up(config: Settings, workers: int | None) -> None:
         ),
         supervisor.Child(name="sweep", command=[*program, *told, "sweep", *parent]),
     ]
-    Console(stderr=True).print(f"assessor is up: {len(names)} workers, home {config.home}; Ctrl-C ends it")
+    Console(stderr=True).print(
+        f"assessor is up: {len(names)} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
+    )
     try:
         supervisor.run(children)
     finally:

@@ -164,12 +164,20 @@ def rescore(attempt_id: str, parts: Parts) -> Attempt:
 
 
 def republish(parts: Parts) -> int:
-    """Publish the evidence folders that are missing; how many."""
+    """Publish the evidence folders that are missing; how many.
+
+    One that cannot be published is logged, and keeps none of the others waiting.
+    """
     judged = parts.store.attempts_in(AttemptState.JUDGED, limit=1_000_000)
     missing = [attempt.id for attempt in judged if not parts.publisher.folder(attempt.id).exists()]
+    made = 0
     for attempt_id in missing:
-        published(attempt_id, parts)
-    return len(missing)
+        try:
+            published(attempt_id, parts)
+            made += 1
+        except (BlobFault, NotFound) as error:
+            log.warning("not published", attempt=attempt_id, problem=str(error))
+    return made
 
 
 def published(attempt_id: str, parts: Parts) -> Path:

@@ -64,6 +64,15 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, **values: object) -> tarfile
     return made
 
 
+def huge() -> bytes:
+    """An entry whose size is a number of 88 bits."""
+    header = bytearray(archive((entry("a"), b"1"))[:1024])
+    header[124:136] = b"\x80" + b"\xff" * 11
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header)
+
+
 SPARSE = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(2**50), "GNU.sparse.name": "bomb"}
 
 
@@ -77,8 +86,13 @@ SPARSE = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(2**50), "GNU.sparse.na
         (archive((entry("a", tarfile.DIRTYPE), b"")), "regular files only, got 'a'"),
         (archive((entry("a"), b"1"), (entry("a"), b"2")), "expected each path once, got 'a' twice"),
         (archive((entry("a", pax_headers=SPARSE), b"")), "regular files only"),
+        (
+            archive((entry("a", pax_headers=SPARSE | {"GNU.sparse.map": "a,b"}), b"")),
+            "invalid literal for int",
+        ),
+        (huge(), "expected a tar"),
     ],
-    ids=["empty", "text", "cut", "link", "folder", "twice", "sparse"],
+    ids=["empty", "text", "cut", "link", "folder", "twice", "sparse", "no number", "huge"],
 )
 def test_what_is_no_bundle_is_refused(data: bytes, text: str) -> None:
     with pytest.raises(BlobFault, match=text):

@@ -132,6 +132,13 @@ def test_installation_tells_who_works_on_what(bench: small.Bench) -> None:
     assert "no engine answers" in text(display.installation(display.installation_values(bench.parts, None)))
 
 
+def test_worker_with_an_evil_name_moves_no_cursor(bench: small.Bench) -> None:
+    bench.parts.store.heartbeat(EVIL, host="h", pid=1, doing="attempt-7", now=bench.clock())
+    said = text(display.installation(display.installation_values(bench.parts, [])))
+    assert "[bold red]no[/]" in said
+    assert not {"\x1b", "\x07", "\u202e", "\r"} & set(said)
+
+
 def test_checks_say_what_to_do(bench: small.Bench) -> None:
     found = [
         doctor.Check(name="engine", ok=False, found="none", mend="start one"),

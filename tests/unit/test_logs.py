@@ -41,6 +41,13 @@ def test_console_shows_a_forged_line_as_part_of_its_own(capsys: pytest.CaptureFi
     assert "\u202e" not in line
 
 
+def test_console_shows_a_forged_event_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(LogFormat.CONSOLE)
+    structlog.get_logger().info(FORGED)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert not {"\x1b", "\u202e"} & set(line)
+
+
 def test_console_marks_each_line_of_a_traceback_and_tells_no_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -537,6 +538,20 @@ def test_page_that_cannot_be_written_is_no_fault_and_is_published_later(bench: s
     assert {path.name for path in folder.iterdir()} == {
         publish.RECORD, publish.RUN, publish.ENVELOPE, publish.SIGNER, publish.PAGE
     }  # fmt: skip
+
+
+def test_page_that_can_never_be_written_keeps_no_other_waiting(bench: small.Bench) -> None:
+    names = []
+    for learner in ("ada", "ben", "cleo"):
+        _, attempt = bench.submit(learner=learner)
+        assess(bench, attempt.id)
+        shutil.rmtree(bench.parts.publisher.folder(attempt.id))
+        names.append(attempt.id)
+    row = bench.parts.store.evidence(names[1])
+    assert row is not None
+    bench.parts.blobs.remove(row.run)
+    assert judging.republish(bench.parts) == 2
+    assert [bench.parts.publisher.folder(name).exists() for name in names] == [True, False, True]
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
