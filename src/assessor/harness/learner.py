@@ -336,11 +336,12 @@ def main() -> None:
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
     os.close(null)
-    if any(b"numpy" in content for name, content in files.items() if name.endswith(".py")):
-        runner.warm_numpy()
     hello = json.dumps({"nonce": plan["nonce"], "role": "zygote", "token": ""}).encode()
     deadline = time.monotonic() + plan["wall_ms"] / 1000
     control = stream.connect(plan["socket"], hello, deadline=deadline)
+    if any(b"numpy" in content for name, content in files.items() if name.endswith(".py")):
+        # Only now: that this takes long must never look like a side that did not come up.
+        runner.warm_numpy()
     Zygote(plan=plan, files=files, work=work, cgroup_root=root, control=control).serve()
 
 
