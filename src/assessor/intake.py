@@ -261,6 +261,12 @@ class _Tree:
         return f", but {shown(close[0])}" if close else ""
 
 
+#: Source: Microsoft, "Naming Files, Paths, and Namespaces": reserved, whatever the ending.
+_DEVICES = frozenset({
+    "CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")
+})  # fmt: skip
+
+
 def _path(name: str, limits: IntakeLimits) -> str:
     """The path of an entry, NFC; empty for the top folder itself."""
     if len(name.encode("utf-8", "surrogatepass")) > limits.name_bytes:
@@ -285,6 +291,8 @@ def _path(name: str, limits: IntakeLimits) -> str:
             refuse(name, "expected a path inside the upload, got a drive letter")
         if part.startswith("-") or part != part.strip(" ") or part.endswith("."):
             refuse(name, "expected no name that begins with - or a space, or ends with a space or dot")
+        if part.partition(".")[0].rstrip(" ").upper() in _DEVICES:
+            refuse(name, "expected a name that a file can have everywhere, got a device's of Windows")
     if len(parts) - 1 > limits.depth:
         refuse(name, f"expected at most {limits.depth} folders within each other, got {len(parts) - 1}")
     return path

@@ -293,6 +293,8 @@ REFUSED: list[tuple[Callable[[], bytes], str]] = [
     (entry("a\u202eyp.py"), "expected a printable name, got character U+202E"),
     (entry("-rf"), "expected no name that begins with -"),
     (entry("a .py /b.py"), "ends with a space"),
+    (entry("a/nul.tar.py"), "a device's of Windows"),
+    (entry("Com1 .py"), "a device's of Windows"),
     (entry("x" * 300 + ".py"), "expected a path of at most 240 bytes"),
     (entry("x/" * 20 + "x.py"), "expected at most 16 folders within each other, got 20"),
     (
