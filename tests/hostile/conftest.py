@@ -8,17 +8,17 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import yaml
-from assessor.authoring import lock
 from rich.console import Console
 
 from assessor import blobs, catalog, display, judging, pipeline, proof, publish, settings, wiring
+from assessor.authoring import lock
 from assessor.errors import UploadRefused
 from assessor.intake import Received
 from assessor.parts import Parts
@@ -239,6 +239,8 @@ class Benches:
         return self.of(attack).judge(attack.upload, attack.task, f"{attack.group}-{attack.name}")
 
     def all(self) -> list[Bench]:
+        """Both, once every attack is judged."""
+        wait(self._futures.values())
         return list(self._made.values())
 
     def close(self) -> None:

@@ -122,6 +122,28 @@ def no_secret(outcome: Outcome, attack: Attack) -> None:
         assert not re.search(r"(?i)pytest|hidden|nonce|token|secret|password|ASSESSOR", text), text
 
 
+def hidden_source(outcome: Outcome) -> str:
+    """The hidden tests: files that do not say visible in their name, up to their first visible test."""
+    return "\n".join(
+        source.decode().partition("@pytest.mark.visible")[0]
+        for path, source in outcome.judged.frozen.task.test_files.items()
+        if "visible" not in path
+    )
+
+
+def hidden_inputs_stay_hidden(outcome: Outcome, attack: Attack) -> None:
+    """What a visible test prints is shown, and says nothing of what hidden tests passed."""
+    not_above_honest(outcome, attack)
+    assert "STASH" in outcome.learner_sees
+    shown = outcome.learner_sees + "".join(
+        f"{test.message} {test.detail} {test.output}" for test in outcome.judged.results if test.visible
+    )
+    hidden = re.findall(r"median\((\[.+?\])\)", hidden_source(outcome))
+    assert len(hidden) > 5
+    for values in hidden:
+        assert values not in shown
+
+
 JUDGED: dict[str, Callable[[Outcome, Attack], None]] = {
     "score: 0": not_above_honest,
     "not above honest score": not_above_honest,
@@ -138,6 +160,7 @@ JUDGED: dict[str, Callable[[Outcome, Attack], None]] = {
     "score: 0; no core file": no_core_file,
     "score: 0; hidden inputs absent from learner-visible feedback": not_above_honest,
     "score: 0; stdout of hidden tests not shown": not_above_honest,
+    "hidden inputs absent from learner-visible feedback": hidden_inputs_stay_hidden,
     "score: 0; no secret readable": no_secret,
     "score: 0; nothing survives": nothing_survives,
     "not above honest score; verdict kinds of hidden tests coarse, submissions rate-limited": coarse,
@@ -183,16 +206,21 @@ def test_learner_sees_nothing_of_hidden_tests(attack: Attack, benches: Benches) 
         return
     hidden = [test for test in outcome.judged.results if not test.visible]
     assert hidden
+    # What a visible test said too is no news of a hidden one; a cut text has another end.
+    told = " ".join(
+        f"{test.message} {test.detail} {test.output} {test.example}"
+        for test in outcome.judged.results
+        if test.visible
+    )
     for test in hidden:
         assert test.id not in outcome.learner_sees
         for text in (test.message, test.detail, test.output, test.example or ""):
             for line in text.splitlines():
-                if len(line.strip()) > 12:
+                if len(line.strip()) > 12 and line.strip() not in told:
                     assert line.strip() not in outcome.learner_sees
-    for source in outcome.judged.frozen.task.test_files.values():
-        for line in source.decode().splitlines():
-            if len(line.strip()) > 24:
-                assert line.strip() not in outcome.learner_sees
+    for line in hidden_source(outcome).splitlines():
+        if len(line.strip()) > 24:
+            assert line.strip() not in outcome.learner_sees
 
 
 def test_evidence_of_an_attack_verifies_and_binds_its_submission(attack: Attack, benches: Benches) -> None:
@@ -355,9 +383,6 @@ def test_every_expectation_is_known() -> None:
 
 
 def test_nothing_is_left_running(benches: Benches) -> None:
-    for attack in read_attacks():
-        if attack.group != "pipeline":
-            benches.outcome(attack)
     for bench in benches.all():
         label = f"label=assessor.owner={bench.sandbox._owner}"
         for what in (["ps", "--all"], ["volume", "ls"]):

@@ -33,6 +33,10 @@ def test_result_is_float():
     assert result == 5.0
 
 
+def test_close():
+    assert abs(median([0.2, 0.4, 0.9]) - 0.4) < 1e-9
+
+
 def test_empty_is_refused():
     with pytest.raises(ValueError):
         median([])
@@ -46,6 +50,14 @@ def test_cases(values, expected):
 class TestUnit(unittest.TestCase):
     def test_unit(self):
         self.assertEqual(median([11, 13, 12]), 12)
+
+    def test_almost(self):
+        self.assertAlmostEqual(median([1.5, 9.5, 5.5]), 5.5)
+
+
+@pytest.mark.visible
+def test_told():
+    assert median([1, 2, 3]) == 2
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=20))

@@ -1,0 +1,3 @@
+def median(values):
+    values = sorted(values)
+    raise NotImplementedError

@@ -1,0 +1,4 @@
+import decimal
+
+def median(values):
+    return decimal.Decimal("sNaN")
