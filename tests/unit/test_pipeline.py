@@ -379,7 +379,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[small.Bench]:
 
 
 @given(runs=st.lists(st.lists(LEARNERS, max_size=6), min_size=2, max_size=2))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_learners_side_does_it_is_judged_and_earns_no_more_than_passed(
     endless: small.Bench, runs: list[list[Event | End]]
 ) -> None:
