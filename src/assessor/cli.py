@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from assessor import (
+    __version__,
     digest,
     display,
     judging,
@@ -61,7 +62,7 @@ class Group(click.Group):
     type=click.Path(path_type=Path),
     help="Folder with tasks/, rubrics/ and sandboxes/ [ASSESSOR_CATALOG, .].",
 )
-@click.version_option(package_name="assessor")
+@click.version_option(__version__, prog_name="assessor")
 @click.pass_context
 def main(context: click.Context, home: Path | None, catalog: Path | None) -> None:
     """Judge learners' work in sealed sandboxes and sign the evidence."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from assessor import blobs, catalog, doctor, proof, publish, queueserver
+from assessor import __version__, blobs, catalog, doctor, proof, publish, queueserver
 from assessor.errors import AssessorError, EngineMissing, KeyFault, SandboxFault
 from assessor.jobs import Ring
 from assessor.parts import Parts
@@ -27,7 +27,7 @@ from assessor.settings import SandboxKind, Settings
 from assessor.store import Store
 
 #: Named in run.json: what takes part in an outcome.
-NAMED = ("assessor", "docker", "pytest", "hypothesis", "pydantic", "cryptography")
+NAMED = ("docker", "pytest", "hypothesis", "pydantic", "cryptography")
 
 #: How long an operator who looks at the installation is kept waiting by an engine that hangs, seconds.
 STATUS_S = 3
@@ -188,7 +188,9 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             new_salt=lambda: secrets.token_bytes(16),
             worker=worker_name(),
             host=platform.node(),
-            versions={name: metadata.version(name) for name in NAMED} | {"python": platform.python_version()},
+            versions={"assessor": __version__}
+            | {name: metadata.version(name) for name in NAMED}
+            | {"python": platform.python_version()},
             lease_s=settings.lease_s,
         )
     finally:
