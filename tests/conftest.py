@@ -1,4 +1,4 @@
-"""What every test may use, and the one way to leave the engine out: `--no-docker`, which says what it leaves out."""
+"""What every test may use, and the one way to leave the engine out: `--no-docker`, which names what it leaves."""
 
 from __future__ import annotations
 
