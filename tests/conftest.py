@@ -1,4 +1,4 @@
-"""What every test may use, and the one way to leave the engine out: `--no-docker`, which names what it leaves."""
+"""What every test may use; `--no-docker` is the one way to leave the engine out, and names what it leaves."""
 
 from __future__ import annotations
 
