@@ -139,6 +139,11 @@ class Attempts(Database):
             ).first()
             return None if row is None else EvidenceRow(**row._mapping)
 
+    def with_evidence(self) -> frozenset[str]:
+        """The ids of all attempts that there is evidence of."""
+        with self.reading() as connection:
+            return frozenset(connection.execute(sa.select(schema.evidence.c.attempt_id)).scalars())
+
     def counts(self) -> Counts:
         """How many attempts are in each state now."""
         with self.reading() as connection:

@@ -130,6 +130,11 @@ def submit(
 @click.option("--follow", is_flag=True, help="Stay until the attempt is judged.")
 @click.option("--learner", help="Only this learner's submissions.")
 @click.option("--task", help="Only submissions for this task.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in AttemptState]),
+    help="All attempts in this state, oldest first: what reviewers or an operator must look at.",
+)
 @as_json
 @click.pass_context
 def status(
@@ -138,6 +143,7 @@ def status(
     follow: bool,
     learner: str | None,
     task: str | None,
+    state: str | None,
     as_json: bool,
 ) -> None:
     """Show the queue, workers and latest attempts; or one ATTEMPT."""
@@ -149,6 +155,11 @@ def status(
         if attempt is not None:
             found = parts.store.attempt(attempt)
             rows = [(parts.store.submission(found.submission_id), found)]
+        elif state is not None:
+            rows = [
+                (parts.store.submission(found.submission_id), found)
+                for found in parts.store.attempts_in(AttemptState(state))
+            ]
         else:
             rows = [
                 (submission, parts.store.latest(submission.id))

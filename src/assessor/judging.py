@@ -144,9 +144,8 @@ def review(
     """
     judged = judge(attempt_id, parts)
     mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
-    scoring.score(
-        judged.frozen.rubric, judged.results, (*judged.marks, mark)
-    )  # refuses a mark that does not fit
+    # Refuses a mark that does not fit, before anything is kept.
+    scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark))
     parts.store.add_mark(attempt_id, criterion, marks, reviewer, comment, now=parts.clock())
     log.info("marked", attempt=attempt_id, criterion=criterion, marks=marks)
     return conclude(attempt_id, parts)
@@ -168,10 +167,8 @@ def republish(parts: Parts) -> int:
 
     One that cannot be published is logged, and keeps none of the others waiting.
     """
-    judged = parts.store.attempts_in(AttemptState.JUDGED, limit=1_000_000)
-    missing = [attempt.id for attempt in judged if not parts.publisher.folder(attempt.id).exists()]
     made = 0
-    for attempt_id in missing:
+    for attempt_id in sorted(parts.store.with_evidence() - parts.publisher.published()):
         try:
             published(attempt_id, parts)
             made += 1

@@ -59,6 +59,12 @@ class Publisher:
             shutil.rmtree(old, ignore_errors=True)
         return target
 
+    def published(self) -> frozenset[str]:
+        """The ids of all attempts whose evidence has its folder."""
+        if not self.root.exists():
+            return frozenset()
+        return frozenset(entry.name for entry in os.scandir(self.root) if not entry.name.startswith("."))
+
     def folder(self, attempt_id: str) -> Path:
         """Where this attempt's evidence is or would be."""
         return self.root / attempt_id

@@ -181,6 +181,8 @@ def test_reviewed_task_signs_nothing_before_the_review(shop: Shop, judged: Judge
     assert "9" in refused.err
     assert shop.run("review", attempt, "parsing", "--marks", "1", "--reviewer", "Vera").status == 2
     assert not folder.exists()
+    waiting = shop.values("status", "--state", "awaiting-review")["attempts"]
+    assert [one["attempt"] for one in waiting] == [attempt]
     given = shop.values("review", attempt, "clarity", "--marks", "3", "--reviewer", "Vera", "--comment", "ok")
     assert given["verdict"] == "passed"
     assert given["score"] == [15, 16]
