@@ -220,13 +220,15 @@ def review(
     comment: str,
     as_json: bool,
 ) -> None:
-    """Give MARKS for a CRITERION of ATTEMPT, and conclude it if none is open any more."""
+    """Give MARKS for a CRITERION of ATTEMPT, and conclude it if none is open any more.
+
+    Marks for a judged attempt make a new attempt; the old one, and its evidence, stay.
+    """
     with wiring.parts(context.obj, boxed=False) as parts:
-        judging.review(
+        found = judging.review(
             attempt, criterion=criterion, marks=marks, reviewer=reviewer, comment=comment, parts=parts
         )
-        found = parts.store.attempt(attempt)
-        _result(context, parts, found, judging.judge(attempt, parts), as_json)
+        _result(context, parts, found, judging.judge(found.id, parts), as_json)
         context.exit(display.exit_status(found))
 
 

@@ -135,20 +135,27 @@ def _publish(attempt_id: str, files: Mapping[str, bytes], parts: Parts) -> None:
 
 def review(
     attempt_id: str, *, criterion: str, marks: int, reviewer: str, comment: str, parts: Parts
-) -> AttemptState:
-    """Keep a reviewer's mark, and conclude the attempt if no review is open any more.
+) -> Attempt:
+    """Keep a reviewer's mark, and conclude the attempt if no review is open any more; the attempt marked.
+
+    Nothing that is signed ever changes: another mark for a judged attempt makes a new attempt, which scores
+    the same events with it.
 
     Raises:
-        NotFound: there is no such attempt, it has not run, or it is concluded already.
+        NotFound: there is no such attempt, or it has not run.
         MarkInvalid: the rubric has no such criterion for reviewers, or the marks are out of its range.
     """
     judged = judge(attempt_id, parts)
     mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
     # Refuses a mark that does not fit, before anything is kept.
     scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark))
-    parts.store.add_mark(attempt_id, criterion, marks, reviewer, comment, now=parts.clock())
-    log.info("marked", attempt=attempt_id, criterion=criterion, marks=marks)
-    return conclude(attempt_id, parts)
+    marked = attempt_id
+    if judged.attempt.state is AttemptState.JUDGED:
+        marked = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock()).id
+    parts.store.add_mark(marked, criterion, marks, reviewer, comment, now=parts.clock())
+    log.info("marked", attempt=marked, criterion=criterion, marks=marks)
+    conclude(marked, parts)
+    return parts.store.attempt(marked)
 
 
 def rescore(attempt_id: str, parts: Parts) -> Attempt:

@@ -607,17 +607,33 @@ def test_open_review_signs_nothing_until_it_is_given(reviewed: small.Bench) -> N
                 attempt.id, criterion=criterion, marks=marks, reviewer="r", comment="", parts=parts
             )
     assert parts.store.marks(attempt.id) == ()
-    state = judging.review(
+    found = judging.review(
         attempt.id, criterion="clear", marks=3, reviewer="Rosa", comment="well", parts=parts
     )
-    assert state is AttemptState.JUDGED
-    found = parts.store.attempt(attempt.id)
+    assert (found.id, found.state) == (attempt.id, AttemptState.JUDGED)
+    assert found == parts.store.attempt(attempt.id)
     assert found.score == Fraction(8, 10) + Fraction(2, 10) * Fraction(3, 4)
     record = (parts.publisher.folder(attempt.id) / publish.RECORD).read_bytes()
     assert b"Rosa" not in record
     assert b"well" not in record
-    with pytest.raises(NotFound, match="rescore it and mark the new attempt"):
-        judging.review(attempt.id, criterion="clear", marks=4, reviewer="r", comment="", parts=parts)
+
+
+def test_other_mark_for_a_judged_attempt_makes_a_new_one_and_the_signed_one_stays(
+    reviewed: small.Bench,
+) -> None:
+    _, attempt = reviewed.submit()
+    parts = reviewed.parts
+    assess(reviewed, attempt.id)
+    first = judging.review(attempt.id, criterion="clear", marks=3, reviewer="Rosa", comment="", parts=parts)
+    evidence = parts.store.evidence(attempt.id)
+    second = judging.review(attempt.id, criterion="clear", marks=4, reviewer="Raul", comment="", parts=parts)
+    assert (second.number, second.state, second.score) == (2, AttemptState.JUDGED, Fraction(1))
+    assert parts.store.attempt(attempt.id) == first
+    assert parts.store.evidence(attempt.id) == evidence
+    with pytest.raises(MarkInvalid):
+        judging.review(attempt.id, criterion="clear", marks=5, reviewer="r", comment="", parts=parts)
+    assert len(parts.store.attempts(attempt.submission_id)) == 2
+    assert count_runs(reviewed) == 1
 
 
 def test_rescore_gives_the_same_record_without_a_run_and_the_old_attempt_stays(
