@@ -8,6 +8,7 @@ Comes in: an attempt that has run. `judge` touches nothing, so that a result can
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,4 +259,10 @@ def _published(
 
 def thaw(snapshot: str, parts: Parts) -> catalog.Frozen:
     """The task, rubric and profile that a submission was frozen with, by the snapshot's digest."""
-    return catalog.thaw(bundle.unpack(parts.blobs.get(snapshot), expected=snapshot))
+    return _parsed(parts.blobs.get(snapshot), snapshot)
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(data: bytes, snapshot: str) -> catalog.Frozen:
+    # A worker judges many submissions for the same few snapshots, and parsing one costs more than scoring it.
+    return catalog.thaw(bundle.unpack(data, expected=snapshot))
