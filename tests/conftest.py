@@ -7,8 +7,8 @@ import os
 import hypothesis
 import pytest
 
-# Laws are tried on fewer examples where everything runs; HYPOTHESIS_PROFILE=thorough tries many. No example has
-# a deadline: a machine under load is no failure.
+# Laws are tried on fewer examples where everything runs; HYPOTHESIS_PROFILE=thorough tries many. No example
+# has a deadline: a machine under load is no failure.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
