@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from rich.console import Console
@@ -211,11 +212,17 @@ def _write_catalog(root: Path, *, shared: bool) -> None:
             shutil.copy(file, tests / file.name)
 
 
+def host() -> tuple[int, int]:
+    """Memory that is free for use, and disk in use, of this machine, bytes."""
+    return psutil.virtual_memory().available, psutil.disk_usage("/").used
+
+
 class Benches:
     """Both benches, and the attacks that they judge, two at a time, ahead of the tests that ask for them."""
 
     def __init__(self, folder: Path, attacks: list[Attack]) -> None:
         self._folder = folder
+        self.before = host()
         self._made: dict[bool, Bench] = {}
         self._making = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="attack")

@@ -29,7 +29,7 @@ from assessor import (
 )
 from assessor.errors import AuthorError, VerificationFailed
 from assessor.settings import LogFormat
-from tests.hostile.conftest import HERE, LATER, ROOT, Attack, Benches, Outcome, Refused, read_attacks
+from tests.hostile.conftest import HERE, LATER, ROOT, Attack, Benches, Outcome, Refused, host, read_attacks
 
 pytestmark = pytest.mark.docker
 
@@ -390,3 +390,11 @@ def test_nothing_is_left_running(benches: Benches) -> None:
                 ["docker", *what, "--quiet", "--filter", label], capture_output=True, text=True, check=True
             )
             assert left.stdout == ""
+
+
+def test_host_has_its_memory_and_disk_back(benches: Benches) -> None:
+    benches.all()
+    (free_before, used_before), (free, used) = benches.before, host()
+    # Other tests run beside these; a bomb or a fill that got out would be far above.
+    assert free > free_before - 2**30
+    assert used < used_before + 2**30
