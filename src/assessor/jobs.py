@@ -37,7 +37,7 @@ import rq.utils
 import rq.worker
 import structlog
 
-from assessor import payload
+from assessor import payload, signals
 from assessor.errors import AssessorError, QueueFault
 
 log = structlog.get_logger(__name__)
@@ -146,7 +146,7 @@ def work(
     job = type("Job", (payload.Job,), {"call": staticmethod(assess)})
     watchdog = type("Watchdog", (_Watchdog,), {"deadline_s": deadline_s})
     stop = _Stop()
-    with stop.on_signals(), _beating(stop, beat, beat_s, parent):
+    with signals.heard(stop.heard), _beating(stop, beat, beat_s, parent):
         while not stop.asked.is_set():
             try:
                 with contextlib.closing(_connect(url())) as server:
@@ -177,17 +177,8 @@ class _Stop:
         self.asked = threading.Event()
         self.doing = IDLE
 
-    @contextlib.contextmanager
-    def on_signals(self) -> Iterator[None]:
+    def heard(self, number: int, _frame: object) -> None:
         """Hear SIGTERM and SIGINT: the first ends it after the job, the second at once, the third kills."""
-        before = {number: signal.signal(number, self._heard) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _heard(self, number: int, _frame: object) -> None:
         if not self.asked.is_set():
             self.asked.set()
             return

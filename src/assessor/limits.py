@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,3 @@ class Limits:
     reply_bytes: int = 16 * 1024**2
     disk_bytes: int = 64 * 1024**2
     files: int = 4096
-
-    def exceeding(self, ceiling: Limits) -> list[str]:
-        """The names of the limits that are above the ceiling's, in order of declaration."""
-        mine, most = asdict(self), asdict(ceiling)
-        return [name for name in mine if mine[name] > most[name]]

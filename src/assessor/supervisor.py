@@ -11,11 +11,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+
+from assessor import signals
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ def run(
     """
     kept = [_Kept(child) for child in children]
     asked = _Asked(stop or threading.Event())
-    with asked.on_signals():
+    with signals.heard(asked.heard):
         while not asked.stop.is_set():
             for one in kept:
                 if one.tend() and on_start is not None:
@@ -85,16 +86,7 @@ class _Asked:
     stop: threading.Event
     hard: bool = False
 
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._heard) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _heard(self, _number: int, _frame: object) -> None:
+    def heard(self, _number: int, _frame: object) -> None:
         self.hard = self.stop.is_set()
         self.stop.set()
 
