@@ -212,12 +212,12 @@ def checks_table(found: Sequence[Check]) -> Table:
     return table
 
 
-def installation_values(parts: Parts, sandboxes: Sequence[tuple[str, int]] | None) -> dict[str, Any]:
+def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[str, Any]:
     """Queue, workers, sandboxes and medians by phase, as JSON values; times in milliseconds.
 
     Args:
         parts: the world.
-        sandboxes: attempt and epoch of each sandbox that there is now, or None where no engine tells.
+        sandboxes: who holds each sandbox that there is now, or None where no engine tells.
     """
     counts = parts.store.counts()
     return {
@@ -226,9 +226,7 @@ def installation_values(parts: Parts, sandboxes: Sequence[tuple[str, int]] | Non
             {"name": row.name, "host": row.host, "pid": row.pid, "doing": row.doing}
             for row in parts.store.workers(parts.clock())
         ],
-        "sandboxes": None
-        if sandboxes is None
-        else [{"attempt": attempt, "epoch": epoch} for attempt, epoch in sandboxes],
+        "sandboxes": None if sandboxes is None else [{"holder": holder} for holder in sandboxes],
         "medians_ms": {name: round(value, 1) for name, value in parts.store.medians().items()},
     }
 

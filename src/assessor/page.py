@@ -44,7 +44,7 @@ _REASONS = {
 
 
 #: Ways of isolation that keep the work from the tests and from the machine.
-_SEALED = ("container",)
+_SEALED = ("cell", "container")
 
 
 @dataclass(frozen=True, kw_only=True)

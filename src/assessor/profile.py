@@ -24,6 +24,13 @@ class Role(StrEnum):
     GRADER = "grader"  #: holds pytest and the tests and nothing of the submission
 
 
+class Isolation(StrEnum):
+    """How an attempt is sealed."""
+
+    CELL = "cell"  #: in a fresh cell of a waiting container: namespaces, mounts and filter of its own
+    CONTAINER = "container"  #: in two containers of its own
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """A kind of sandbox.
@@ -34,7 +41,9 @@ class Profile:
         languages: what can be run in it; empty for a grader.
         role: whose side it serves.
         grader: name of the profile of the other side; None for a grader.
-        isolation: how it is sealed; `container` is the only way so far.
+        isolation: how it is sealed; a cell where nothing is said.
+        runtime: the engine's runtime, or None for the installation's.
+        preload: modules that are imported while it waits for work.
         ceiling: no task may ask for more.
         folder: where the recipe lies, or None where only the file was kept.
         source: the bytes of sandbox.yaml.
@@ -45,7 +54,9 @@ class Profile:
     languages: tuple[str, ...]
     role: Role
     grader: str | None
-    isolation: str
+    isolation: Isolation
+    runtime: str | None
+    preload: tuple[str, ...]
     ceiling: Limits
     folder: Path | None
     source: bytes
@@ -101,7 +112,11 @@ class ProfileModel(authored.Strict):
     languages: tuple[authored.Id, ...] = ()
     role: Annotated[Literal["learner", "grader"], authored.one_of("learner", "grader")] = "learner"
     grader: authored.Id | None = None
-    isolation: Annotated[Literal["container"], authored.one_of("container")] = "container"
+    isolation: Annotated[Literal["cell", "container"], authored.one_of("cell", "container")] = "cell"
+    runtime: Annotated[Literal["runc", "crun", "runsc"], authored.one_of("runc", "crun", "runsc")] | None = (
+        None
+    )
+    preload: tuple[authored.Text, ...] = ()
     ceiling: LimitsModel
 
 
@@ -131,7 +146,9 @@ def load(data: bytes, *, name: str, folder: Path | None = None) -> Profile:
         languages=model.languages,
         role=role,
         grader=model.grader,
-        isolation=model.isolation,
+        isolation=Isolation(model.isolation),
+        runtime=model.runtime,
+        preload=model.preload,
         ceiling=model.ceiling.limits(),
         folder=folder,
         source=data,

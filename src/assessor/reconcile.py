@@ -45,8 +45,8 @@ class Bell(Protocol):
 class Cleanable(Protocol):
     """The part of a sandbox that cleaning uses."""
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
+    def sweep(self) -> list[str]:
+        """Remove what processes of this installation left behind that are gone; names of the removed."""
         ...
 
 
@@ -87,13 +87,13 @@ def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swe
     return Swept(expired=expired, rung=rung)
 
 
-def clean(store: Store, sandbox: Cleanable) -> list[str]:
-    """Remove what runs left behind whose epoch nobody works on; names of the removed.
+def clean(sandbox: Cleanable) -> list[str]:
+    """Remove the sandboxes of workers that are gone; names of the removed.
 
     Raises:
-        StoreFault, EngineMissing, SandboxFault: the next one tries again.
+        EngineMissing, SandboxFault: the next one tries again.
     """
-    removed = sandbox.sweep(alive=store.alive)
+    removed = sandbox.sweep()
     for name in removed:
         log.warning("left-over removed", container=name)
     return removed
@@ -127,7 +127,7 @@ def loop(
     """
     if sandbox is not None:
         box = sandbox
-        _beside("clean", every_s, stop, lambda: clean(store, box))
+        _beside("clean", every_s, stop, lambda: clean(box))
     if publish is not None:
         _beside("publish", PUBLISH_S, stop, publish)
 

@@ -41,6 +41,7 @@ class Settings:
         redis_url: Redis-protocol server, or None for the embedded one.
         sandbox: where attempts run.
         runtime: the engine's runtime.
+        warm: sandboxes that each worker keeps waiting for work; 0 starts one for each run.
         workers: worker processes of `assessor up`.
         lease_s: how long a worker may be silent before its attempt is given to another, seconds.
         sweep_s: time between two sweeps, seconds.
@@ -54,6 +55,7 @@ class Settings:
     redis_url: str | None = None
     sandbox: SandboxKind = SandboxKind.DOCKER
     runtime: str = "runc"
+    warm: int = 2
     workers: int = 2
     lease_s: int = 12
     sweep_s: float = 3.0
@@ -98,6 +100,7 @@ def read(
         redis_url=environ.get("ASSESSOR_REDIS_URL") or None,
         sandbox=_choice(SandboxKind, environ, "ASSESSOR_SANDBOX", SandboxKind.DOCKER),
         runtime=environ.get("ASSESSOR_RUNTIME") or "runc",
+        warm=_whole(environ, "ASSESSOR_WARM", 2, least=0, most=64),
         workers=_whole(environ, "ASSESSOR_WORKERS", os.cpu_count() or 1, least=1, most=256),
         lease_s=_whole(environ, "ASSESSOR_LEASE_S", 12, least=2, most=3600),
         sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 3.0, least=0.1, most=20),

@@ -99,7 +99,10 @@ class FakeSandbox:
             on_event(step)
         return Outcome(end=end, identity=self.identity(order.profile), phases_ms={"tests": 1})
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+    def prepare(self, order: Order) -> None:
+        """Nothing has to be ready."""
+
+    def sweep(self) -> list[str]:
         """Nothing is ever left."""
         return []
 

@@ -21,6 +21,7 @@ from assessor.jobs import Ring
 from assessor.parts import Parts
 from assessor.sandbox import engine, protocol
 from assessor.sandbox.docker import Docker
+from assessor.sandbox.processors import Processors
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
 from assessor.settings import SandboxKind, Settings
@@ -55,7 +56,13 @@ def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
     """
     if settings.sandbox is SandboxKind.UNSAFE_LOCAL:
         return UnsafeLocal()
-    return Docker(root=settings.catalog, runtime=settings.runtime, owner=owner or str(settings.home))
+    return Docker(
+        root=settings.catalog,
+        runtime=settings.runtime,
+        owner=owner or str(settings.home),
+        warm=settings.warm,
+        processors=Processors(settings.home / "processors"),
+    )
 
 
 class Cleaner:
@@ -67,11 +74,11 @@ class Cleaner:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
+    def sweep(self) -> list[str]:
+        """Remove what processes of this installation left behind that are gone; names of the removed."""
         box = sandbox(self._settings)
         try:
-            return box.sweep(alive=alive)
+            return box.sweep()
         finally:
             box.close()
 
@@ -84,29 +91,15 @@ def by_hand(settings: Settings) -> Iterator[Sandbox]:
     """
     box = sandbox(settings, owner=f"{settings.home}#hand")
     try:
-        box.sweep(alive=lambda label, _epoch: _running(label))
+        box.sweep()
         yield box
     finally:
         box.close()
 
 
 def hand_label() -> str:
-    """A label for containers of this process, in place of an attempt's id."""
+    """What runs by hand are called, in place of an attempt's id."""
     return f"hand-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _running(label: str) -> bool:
-    _, _, rest = label.partition("hand-")
-    pid = rest.partition("-")[0]
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's, so it runs
-    return True
 
 
 def signer(settings: Settings, opened: Store) -> proof.FileSigner:
@@ -221,18 +214,17 @@ def stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, lambda _number, _frame: stop.set())
 
 
-def sandboxes(settings: Settings) -> list[tuple[str, int]] | None:
-    """Attempt and epoch of each sandbox that this installation has now; None where no engine tells."""
+def sandboxes(settings: Settings) -> list[str] | None:
+    """Who holds each sandbox that this installation has now; None where no engine tells."""
     if settings.sandbox is not SandboxKind.DOCKER:
         return None
-    owned = {"label": f"{protocol.LABEL_OWNER}={settings.home}"}
+    owned = {"label": [f"{protocol.LABEL_OWNER}={settings.home}", f"{protocol.LABEL_ROLE}=grader"]}
     try:
         with contextlib.closing(engine.connect(timeout_s=STATUS_S)) as api, engine.answers("list"):
             found = api.containers(all=True, filters=owned)
     except (EngineMissing, SandboxFault):
         return None
-    labels = [container.get("Labels") or {} for container in found]
-    return sorted({(one[protocol.LABEL_ATTEMPT], int(one[protocol.LABEL_EPOCH])) for one in labels})
+    return sorted((container.get("Labels") or {}).get(protocol.LABEL_HOLDER, "") for container in found)
 
 
 def require_engine(settings: Settings) -> None:

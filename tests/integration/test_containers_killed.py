@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
-import subprocess
-import uuid
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,11 @@ import pytest
 
 from assessor import judging, pipeline, proof, verify
 from assessor.errors import ImageFault
-from assessor.sandbox import engine, protocol
+from assessor.sandbox import engine
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Event, Finished, Identity, Order, Outcome, Reason
 from assessor.store import AttemptState, Store
-from tests import small
+from tests import boxes, small
 
 pytestmark = pytest.mark.docker
 
@@ -53,27 +54,22 @@ class Dangerous:
             on_event(event)
             if isinstance(event, Finished) and event.id == small.IDS[0] and self._left:
                 self._left -= 1
-                self._kill(order)
+                self._kill()
 
         return self._body.run(order, on_event=listen)
 
-    def _kill(self, order: Order) -> None:
-        labels = {
-            protocol.LABEL_ATTEMPT: order.attempt,
-            protocol.LABEL_EPOCH: str(order.epoch),
-            protocol.LABEL_ROLE: self._role,
-        }
+    def _kill(self) -> None:
         with engine.connect() as api:
-            filters = {"label": [f"{name}={value}" for name, value in labels.items()]}
-            (found,) = api.containers(filters=filters)
-            pid = api.inspect_container(found["Id"])["State"]["Pid"]
-        subprocess.run(["kill", "-9", str(pid)], check=True)
+            os.kill(boxes.pid(api, self._body, self._role), signal.SIGKILL)
 
     def identity(self, profile: str, *, service: bool = False) -> Identity:
         return self._body.identity(profile, service=service)
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-        return self._body.sweep(alive=alive)
+    def prepare(self, order: Order) -> None:
+        self._body.prepare(order)
+
+    def sweep(self) -> list[str]:
+        return self._body.sweep()
 
     def close(self) -> None:
         self._body.close()
@@ -96,19 +92,18 @@ def concluded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Callable[[str, int], small.Bench]]:
     made: list[small.Bench] = []
+    opened = contextlib.ExitStack()
 
     def make(role: str, times: int) -> small.Bench:
         tasks = small.write_catalog(tmp_path / "catalog", sandboxes=ROOT / "sandboxes")
-        body = Docker(root=tmp_path / "catalog", owner=f"test-{uuid.uuid4().hex}")
+        body = opened.enter_context(boxes.box(root=tmp_path / "catalog"))
         made.append(small.make_bench(tmp_path, Dangerous(body, role, times), tasks=tasks))
         return made[-1]
 
     yield make
     for one in made:
-        assert one.parts.sandbox is not None
-        assert one.parts.sandbox.sweep(alive=lambda attempt, epoch: False) == [], "a run left something"
-        one.parts.sandbox.close()
         one.parts.store.close()
+    opened.close()
 
 
 def assess_to_the_end(bench: small.Bench, attempt_id: str) -> AttemptState:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ import pytest
 
 from assessor.errors import EngineMissing, ImageFault, SandboxFault
 from assessor.limits import Limits
-from assessor.sandbox import engine, images, protocol
+from assessor.profile import Isolation
+from assessor.sandbox import engine, holder, images, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Collected, End, Event, Finished, Order, Reason
+from tests import boxes
 
 pytestmark = pytest.mark.docker
 
@@ -44,12 +48,10 @@ def api() -> Iterator[docker.APIClient]:
     client.close()
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Docker]:
-    body = Docker(root=ROOT, owner=f"test-{uuid.uuid4().hex}")
-    yield body
-    assert body.sweep(alive=lambda attempt, epoch: False) == [], "a run left something behind"
-    body.close()
+@pytest.fixture(params=Isolation)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Docker]:
+    with boxes.box(isolation=request.param) as body:
+        yield body
 
 
 def order(solution: str = "def f(x):\n    return x\n", *, wall_s: int = 20) -> Order:
@@ -66,17 +68,14 @@ def order(solution: str = "def f(x):\n    return x\n", *, wall_s: int = 20) -> O
 
 
 def killer(
-    api: docker.APIClient, what: Order, role: str, events: list[Event], after: str
+    api: docker.APIClient, sandbox: Docker, role: str, events: list[Event], after: str
 ) -> Callable[[Event], None]:
     """Kills one side, as an operator's `kill -9` would, once the test named `after` has finished."""
 
     def listen(event: Event) -> None:
         events.append(event)
         if isinstance(event, Finished) and event.id.endswith(after):
-            mine = {"label": [f"{protocol.LABEL_ATTEMPT}={what.attempt}", f"{protocol.LABEL_ROLE}={role}"]}
-            (found,) = api.containers(filters=mine)
-            pid = api.inspect_container(found["Id"])["State"]["Pid"]
-            subprocess.run(["kill", "-9", str(pid)], check=True)
+            os.kill(boxes.pid(api, sandbox, role), signal.SIGKILL)
 
     return listen
 
@@ -87,7 +86,7 @@ def test_learner_container_killed_from_outside_is_lost_and_keeps_what_passed(
     # The second test waits, so that the kill lands while it runs.
     what = order("import time\n\n\ndef f(x):\n    time.sleep(2 if x == 2 else 0)\n    return x\n")
     events: list[Event] = []
-    outcome = sandbox.run(what, on_event=killer(api, what, "learner", events, "test_first"))
+    outcome = sandbox.run(what, on_event=killer(api, sandbox, "learner", events, "test_first"))
     told = [(e.passed, e.reason) for e in events if isinstance(e, Finished)]
     assert outcome.end is End.LEARNER_LOST
     assert told == [(True, None), (False, Reason.CRASH), (False, Reason.CRASH)]
@@ -97,7 +96,7 @@ def test_grader_killed_from_outside_is_a_fault_of_ours(sandbox: Docker, api: doc
     what = order("import time\n\n\ndef f(x):\n    time.sleep(2 if x == 2 else 0)\n    return x\n")
     events: list[Event] = []
     with pytest.raises(SandboxFault, match="grader: expected its end event, got the end of its output"):
-        sandbox.run(what, on_event=killer(api, what, "grader", events, "test_first"))
+        sandbox.run(what, on_event=killer(api, sandbox, "grader", events, "test_first"))
     assert [type(event) for event in events] == [Collected, Finished]
 
 
@@ -108,20 +107,16 @@ def test_containers_removed_by_somebody_else_are_a_fault_of_ours(
 
     def listen(event: Event) -> None:
         if isinstance(event, Finished):
-            for found in api.containers(filters={"label": f"{protocol.LABEL_ATTEMPT}={what.attempt}"}):
+            for found in api.containers(filters={"label": f"{protocol.LABEL_OWNER}={sandbox.owner}"}):
                 api.remove_container(found["Id"], force=True)
 
     with pytest.raises(SandboxFault):
         sandbox.run(what, on_event=listen)
 
 
-def leave(api: docker.APIClient, owner: str, attempt: str, epoch: int) -> str:
+def leave(api: docker.APIClient, owner: str, held: str) -> str:
     name = f"assessor-test-{uuid.uuid4().hex}"
-    labels = {
-        protocol.LABEL_OWNER: owner,
-        protocol.LABEL_ATTEMPT: attempt,
-        protocol.LABEL_EPOCH: str(epoch),
-    }
+    labels = {protocol.LABEL_OWNER: owner, protocol.LABEL_HOLDER: held}
     api.create_volume(name, labels=labels)
     api.create_container_from_config(
         {"Image": "assessor/base:bookworm", "Cmd": ["true"], "Labels": labels}, name
@@ -129,21 +124,24 @@ def leave(api: docker.APIClient, owner: str, attempt: str, epoch: int) -> str:
     return name
 
 
-def test_sweep_removes_what_is_not_alive_and_its_own_alone(sandbox: Docker, api: docker.APIClient) -> None:
-    owner, other = sandbox._owner, f"test-{uuid.uuid4().hex}"
-    dead, alive = leave(api, owner, "a", 1), leave(api, owner, "a", 2)
-    foreign = leave(api, other, "a", 1)
-    neighbour = Docker(root=ROOT, owner=other)
-    try:
-        assert sandbox.sweep(alive=lambda attempt, epoch: (attempt, epoch) == ("a", 2)) == [dead, dead]
-        assert sandbox.sweep(alive=lambda attempt, epoch: False) == [alive, alive]
-        assert neighbour.sweep(alive=lambda attempt, epoch: False) == [foreign, foreign]
-    finally:
-        neighbour.close()
+def test_sweep_removes_what_dead_processes_held_and_its_own_alone(api: docker.APIClient) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with boxes.box() as sandbox, boxes.box() as neighbour:
+        host, _, started = holder.me().split(":")
+        dead = leave(api, sandbox.owner, f"{host}:{gone.pid}:{started}")
+        # Its process id is ours, but it started at another time.
+        reused = leave(api, sandbox.owner, f"{host}:{os.getpid()}:1")
+        alive = leave(api, sandbox.owner, holder.me())
+        elsewhere = leave(api, sandbox.owner, f"not-{host}:1:1")
+        foreign = leave(api, neighbour.owner, f"{host}:{gone.pid}:{started}")
+        assert sandbox.sweep() == sorted([dead, dead, reused, reused])
+        assert sandbox.sweep(alive=lambda holder: False) == sorted([alive, alive, elsewhere, elsewhere])
+        assert neighbour.sweep() == [foreign, foreign]
 
 
 def test_sandbox_that_is_not_there_is_an_image_fault_that_names_it(sandbox: Docker) -> None:
-    with pytest.raises(ImageFault, match=r"sandboxes/cobol: expected a folder with a Dockerfile, got none"):
+    with pytest.raises(ImageFault, match=r"sandboxes/cobol/sandbox.yaml: expected a sandbox's profile, got"):
         sandbox.identity("cobol")
 
 

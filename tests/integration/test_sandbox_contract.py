@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from assessor.limits import Limits
-from assessor.sandbox.docker import Docker
+from assessor.profile import Isolation
 from assessor.sandbox.protocol import (
     Collected,
     End,
@@ -23,8 +22,7 @@ from assessor.sandbox.protocol import (
     Sandbox,
 )
 from assessor.sandbox.unsafe_local import UnsafeLocal
-
-ROOT = Path(__file__).parents[2]
+from tests import boxes
 
 TESTS = b"""
 import pytest
@@ -47,16 +45,16 @@ def test_text():
 """
 
 
-@pytest.fixture(scope="module", params=[pytest.param("docker", marks=pytest.mark.docker), "unsafe_local"])
+KINDS = [*(pytest.param(str(kind), marks=pytest.mark.docker) for kind in Isolation), "unsafe_local"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    makers: dict[str, Callable[[], Sandbox]] = {
-        "docker": lambda: Docker(root=ROOT, owner=f"test-{uuid.uuid4().hex}"),
-        "unsafe_local": UnsafeLocal,
-    }
-    body = makers[request.param]()
-    yield body
-    assert body.sweep(alive=lambda attempt, epoch: False) == [], "a run left something behind"
-    body.close()
+    if request.param == "unsafe_local":
+        yield UnsafeLocal()
+        return
+    with boxes.box(isolation=Isolation(request.param)) as body:
+        yield body
 
 
 def order(solution: str | None, *, tests: bytes = TESTS, limits: Limits | None = None) -> Order:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 from assessor import catalog
 from assessor.authoring import lock, prove
 from assessor.rubric import ScoredBy
-from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Sandbox
+from tests import boxes
 
 ROOT = Path(__file__).parents[2]
 TASKS = catalog.load(ROOT)
@@ -20,10 +19,8 @@ TASKS = catalog.load(ROOT)
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    body = Docker(root=ROOT, owner=f"test-{uuid.uuid4().hex}")
-    yield body
-    assert body.sweep(alive=lambda attempt, epoch: False) == [], "a run left something behind"
-    body.close()
+    with boxes.box() as body:
+        yield body
 
 
 @pytest.mark.docker

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,17 +18,24 @@ SANDBOXES = Path(__file__).parents[2] / "sandboxes"
 LIMITS = Limits(memory_bytes=100 * 1024**2, pids=17, cpu_percent=50, disk_bytes=1024**2, files=99)
 
 
-def place(cpu: int | None = None) -> Place:
-    return Place(labels={"a": "b"}, volume="v", limits=LIMITS, hash_seed=7, runtime="runc", cpu=cpu)
+PLACE = Place(labels={"a": "b"}, volume="v", limits=LIMITS, hash_seed=7, runtime="runc")
+CALLS = Filter(profile={}, digest="d")
 
 
-def config(role: Role, cpu: int | None = None) -> dict:
-    return containers.config(role, place(cpu), image="sha256:0", calls=Filter(text="{}", digest="d"))
+def config(role: Role) -> dict:
+    return containers.config(role, PLACE, image="sha256:0", calls=CALLS)
 
 
+def hangar(role: Role, place: Place = PLACE) -> dict:
+    return containers.hangar(role, place, image="sha256:0", calls=CALLS)
+
+
+@pytest.mark.parametrize("made", [config, hangar])
 @pytest.mark.parametrize("role", Role)
-def test_neither_side_has_network_capabilities_or_a_writable_root(role: Role) -> None:
-    host = config(role)["HostConfig"]
+def test_neither_side_has_network_capabilities_or_a_writable_root(
+    role: Role, made: Callable[[Role], dict]
+) -> None:
+    host = made(role)["HostConfig"]
     assert host["NetworkMode"] == "none"
     assert host["IpcMode"] == "none"
     assert host["CapDrop"] == ["ALL"]
@@ -65,9 +74,34 @@ def test_volume_is_read_only_on_the_learner_side_alone() -> None:
     assert all(mount["Type"] == "volume" for both in mounts.values() for mount in both)
 
 
-def test_a_processor_that_is_named_is_the_only_one() -> None:
-    assert config(Role.LEARNER, cpu=1)["HostConfig"]["CpusetCpus"] == "1"
-    assert "CpusetCpus" not in config(Role.LEARNER)["HostConfig"]
+@pytest.mark.parametrize("role", Role)
+def test_hangar_holds_the_limits_of_its_cell_and_one_process_more(role: Role) -> None:
+    own, cell = hangar(role)["HostConfig"], config(role)["HostConfig"]
+    assert own["PidsLimit"] == cell["PidsLimit"] + 1
+    for name in ("Memory", "MemorySwap", "NanoCpus", "Ulimits", "Mounts", "Runtime"):
+        assert own[name] == cell[name], name
+    assert own["OomScoreAdj"] < cell["OomScoreAdj"], "a cell goes before its hangar when memory is short"
+    assert hangar(role)["User"] == config(role)["User"]
+
+
+def test_hangar_leaves_apparmors_usual_profile_only_where_there_is_one() -> None:
+    assert "apparmor=unconfined" not in hangar(Role.LEARNER)["HostConfig"]["SecurityOpt"]
+    on = hangar(Role.LEARNER, replace(PLACE, unconfined=True))["HostConfig"]["SecurityOpt"]
+    assert "apparmor=unconfined" in on
+
+
+@pytest.mark.parametrize("service", [False, True])
+def test_cells_are_bound_by_the_filter_of_a_container_and_their_hangar_by_a_wider_one(service: bool) -> None:
+    calls = containers.read_filter(SANDBOXES, service=service)
+    told = containers.mould(Role.LEARNER, PLACE, calls=calls, service=service)
+    assert told["filter"] == calls.profile
+    assert told["loopback"] is service
+    assert (told["disk_bytes"], told["files"], told["oom_score_adj"]) == (LIMITS.disk_bytes, 99, 1000)
+    wider = containers.hangar_filter(SANDBOXES, calls)
+    assert wider.profile["syscalls"][: len(calls.profile["syscalls"])] == calls.profile["syscalls"]
+    assert allowed(wider.profile) - allowed(calls.profile) == {
+        *("capset", "mount", "pivot_root", "seccomp", "umount2", "unshare")
+    }
 
 
 @pytest.mark.parametrize("service", [False, True])
@@ -95,13 +129,17 @@ def test_a_processor_that_is_named_is_the_only_one() -> None:
     ],
 )
 def test_filter_lets_no_dangerous_call_through(name: str, service: bool) -> None:
-    profile = json.loads(containers.read_filter(SANDBOXES, service=service).text)
-    allowed = {n for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for n in rule["names"]}
+    profile = containers.read_filter(SANDBOXES, service=service).profile
     assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
-    assert name not in allowed
+    assert name not in allowed(profile)
 
 
-def families(profile: dict) -> set[int]:
+def allowed(profile: Mapping[str, Any]) -> set[str]:
+    rules = [rule for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW"]
+    return {name for rule in rules for name in rule["names"]}
+
+
+def families(profile: Mapping[str, Any]) -> set[int]:
     return {
         rule["args"][0]["value"] if rule["args"] else -1
         for rule in profile["syscalls"]
@@ -110,8 +148,8 @@ def families(profile: dict) -> set[int]:
 
 
 def test_filter_allows_unix_sockets_only_and_loopback_streams_to_services_alone() -> None:
-    closed = json.loads(containers.read_filter(SANDBOXES, service=False).text)
-    opened = json.loads(containers.read_filter(SANDBOXES, service=True).text)
+    closed = containers.read_filter(SANDBOXES, service=False).profile
+    opened = containers.read_filter(SANDBOXES, service=True).profile
     assert families(closed) == {1}
     assert families(opened) == {1, 2, 10}
     streams = [r for r in opened["syscalls"] if r["names"] == ["socket"]]
@@ -129,5 +167,5 @@ def test_filter_that_allows_by_default_is_refused(tmp_path: Path) -> None:
 
 
 def test_filter_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ImageFault, match=r"expected seccomp\.json"):
+    with pytest.raises(ImageFault, match=r"seccomp\.json: expected a filter of system calls"):
         containers.read_filter(tmp_path, service=True)

@@ -119,7 +119,7 @@ def test_installation_tells_who_works_on_what(bench: small.Bench) -> None:
     judged(bench)
     bench.parts.store.heartbeat("w1", host="h1", pid=1, doing="idle", now=bench.clock())
     bench.parts.store.heartbeat("w2", host="h2", pid=2, doing="attempt-7", now=bench.clock())
-    values = display.installation_values(bench.parts, [("attempt-7", 1)])
+    values = display.installation_values(bench.parts, ["host:7:1"])
     assert json.loads(json.dumps(values)) == values
     assert values["queue"]["judged"] == 1
     assert values["sandboxes"] == [{"attempt": "attempt-7", "epoch": 1}]

@@ -158,21 +158,14 @@ def test_nothing_waiting_asks_the_queue_for_nothing(store: Store) -> None:
     assert reconcile.sweep(store, bell, now=NOW) == reconcile.Swept(expired=(), rung=())
 
 
-def test_left_overs_of_dead_epochs_are_named_and_those_of_the_living_stay(
-    store: Store, submit: Callable[[str], None]
-) -> None:
+def test_left_overs_of_dead_workers_are_named() -> None:
     class Leaving(FakeSandbox):
-        def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-            return [
-                f"{name}-{epoch}" for name, epoch in (("a", 1), ("a", 2), ("b", 1)) if not alive(name, epoch)
-            ]
+        def sweep(self) -> list[str]:
+            return ["one-learner", "one-grader"]
 
-    submit("a")
-    submit("b")
-    store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
     with structlog.testing.capture_logs() as lines:
-        assert reconcile.clean(store, Leaving(lambda _order: ())) == ["a-2", "b-1"]
-    assert [line["container"] for line in lines] == ["a-2", "b-1"]
+        assert reconcile.clean(Leaving(lambda _order: ())) == ["one-learner", "one-grader"]
+    assert [line["container"] for line in lines] == ["one-learner", "one-grader"]
 
 
 def test_engine_that_hangs_or_is_missing_keeps_no_attempt_waiting(
@@ -182,7 +175,7 @@ def test_engine_that_hangs_or_is_missing_keeps_no_attempt_waiting(
     stop, hangs, rung, tried = threading.Event(), threading.Event(), threading.Event(), threading.Event()
 
     class Stuck(FakeSandbox):
-        def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+        def sweep(self) -> list[str]:
             if not tried.is_set():
                 tried.set()
                 raise EngineMissing("no engine on purpose")

@@ -1,4 +1,4 @@
-"""How often the container has hit its limits of memory and processes, from its cgroup, version 1 or 2."""
+"""What a container's control group has counted: limits hit, memory held. Version 1 or 2."""
 
 from __future__ import annotations
 
@@ -19,13 +19,25 @@ def counters(root: Path) -> tuple[int, int]:
     return oom, forks
 
 
+def held(root: Path) -> int:
+    """Bytes of memory that processes and files in memory hold, without what is kept of files on disk.
+
+    Args:
+        root: as for `counters`.
+    """
+    new, old = root / "memory.stat", root / "memory" / "memory.stat"
+    if new.exists():
+        return _field(new, "anon") + _field(new, "shmem")
+    return _field(old, "total_rss") + _field(old, "total_shmem")
+
+
 def _field(path: Path, name: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0  # the other cgroup version, or none
     try:
-        text = os.read(descriptor, 4096).decode()
+        text = os.read(descriptor, 16384).decode()
     finally:
         os.close(descriptor)
     for line in text.splitlines():

@@ -10,6 +10,8 @@ operator on standard error. Exit status 0 after the `end` event, 70 for a fault 
 from __future__ import annotations
 
 import gc
+import importlib
+import json
 import os
 import sys
 import tempfile
@@ -32,24 +34,29 @@ _CONNECT_S = 20
 _MARGIN_S = 0.25
 
 
-def main() -> None:
-    """Wait for the start message, run the tests, tell."""
-    environment = dict(os.environ)
-    learner.pin(environment)
-    out = os.dup(1)
+def warm(preload: list[str]) -> None:
+    """Run a test of nothing, so that the first real one finds everything imported."""
+    for name in preload:
+        importlib.import_module(name)
+    _warm(Path(learner.work_folder(os.environ)))
+
+
+def work(start: int, out: int) -> None:
+    """Read the start message, run the tests, tell; never returns.
+
+    Args:
+        start: descriptor of the start message.
+        out: descriptor for events.
+    """
     os.set_inheritable(out, False)
-    null = os.open(os.devnull, os.O_RDWR)
     os.dup2(2, 1)
-    work = Path(environment.get("ASSESSOR_WORK", "/grader"))
-    _warm(work)
-    gc.collect()
-    gc.freeze()
-    os.write(out, frames.encode(b'{"kind":"ready"}'))
-    plan, files = learner.read_start(0)
+    plan, files = learner.read_start(start)
     started = time.monotonic()
-    os.dup2(null, 0)
+    os.close(start)
+    learner.pin(plan)
+    folder = Path(learner.work_folder(os.environ))
     try:
-        status = run(plan, files, folder=work / "tests", out=out, started=started)
+        status = run(plan, files, folder=folder / "tests", out=out, started=started)
     except ZygoteMissing as error:
         print(f"grader: {error}", file=sys.stderr)
         status = _FAULT
@@ -60,8 +67,21 @@ def main() -> None:
     os._exit(status)
 
 
+def main() -> None:
+    """Wait for the start message, run the tests, tell: the first process of a container of its own."""
+    start, out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    warm(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")))
+    gc.collect()
+    gc.freeze()
+    os.write(out, frames.encode(b'{"kind":"ready"}'))
+    work(start, out)
+
+
 def _warm(work: Path) -> None:
-    """Run a test of nothing, so that the first real one finds everything imported."""
     folder = Path(tempfile.mkdtemp(dir=work))
     (folder / "test_nothing.py").write_text("def test_nothing(): assert 1 + 1 == 2\n")
     pytest.main([*_arguments(folder), str(folder)], plugins=[_Quiet()])

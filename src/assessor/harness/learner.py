@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import resource
@@ -24,6 +25,7 @@ import stat
 import sys
 import time
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,10 @@ _START_BYTES = 1 << 30
 _CONTROL_BYTES = 4096
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+
+#: Where a sandbox has the work folder, and shows what its control group counts.
+_WORK = Path("/tmp")  # noqa: S108  a fresh file system of this attempt alone
+_COUNTERS = Path("/sys/fs/cgroup")
 
 
 @dataclass
@@ -301,24 +307,21 @@ def read_start(descriptor: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     return plan, files
 
 
-def pin(environment: dict[str, str]) -> None:
-    """Stay on the processor that the sandbox names, if it names one that there is."""
-    wanted = environment.get("ASSESSOR_CPU", "")
-    if wanted.isdigit() and int(wanted) in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {int(wanted)})
+def pin(plan: dict[str, Any]) -> None:
+    """Stay on the processor that the plan names, if it names one that there is."""
+    wanted = plan.get("cpu")
+    if wanted is not None and wanted in os.sched_getaffinity(0):
+        os.sched_setaffinity(0, {wanted})
 
 
-def main() -> None:
-    """Wait for the start message, then serve the grader."""
+def warm(preload: list[str]) -> None:
+    """Import what submissions commonly use, and what the profile names, and become a bare process."""
     environment = dict(os.environ)
-    work = Path(environment.get("ASSESSOR_WORK", "/work"))
-    root = Path(environment.get("ASSESSOR_CGROUP", "/sys/fs/cgroup"))
-    pin(environment)
     os.environ.clear()
     os.environ.update(
         {
             "PATH": environment.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
-            "HOME": str(work),
+            "HOME": work_folder(environment),
             "LANG": "C.UTF-8",
             "PYTHONHASHSEED": environment.get("PYTHONHASHSEED", "0"),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -328,21 +331,51 @@ def main() -> None:
     prctl(_PR_SET_DUMPABLE, 0)
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     runner.warm()
-    gc.collect()
-    gc.freeze()
-    os.write(1, frames.encode(b'{"kind":"ready"}'))
-    plan, files = read_start(0)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(null, descriptor)
-    os.close(null)
+    for name in preload:
+        importlib.import_module(name)
+
+
+def work(start: int, out: int, *, folder: Path = _WORK, counters: Path = _COUNTERS) -> None:
+    """Read the start message, then serve the grader until it is gone.
+
+    Args:
+        start: descriptor of the start message.
+        out: descriptor for events; this side has none.
+        folder: the work folder.
+        counters: where the control group is seen.
+    """
+    os.close(out)
+    plan, files = read_start(start)
+    os.close(start)
+    pin(plan)
     hello = json.dumps({"nonce": plan["nonce"], "role": "zygote", "token": ""}).encode()
     deadline = time.monotonic() + plan["wall_ms"] / 1000
     control = stream.connect(plan["socket"], hello, deadline=deadline)
     if any(b"numpy" in content for name, content in files.items() if name.endswith(".py")):
         # Only now: that this takes long must never look like a side that did not come up.
         runner.warm_numpy()
-    Zygote(plan=plan, files=files, work=work, cgroup_root=root, control=control).serve()
+    Zygote(plan=plan, files=files, work=folder, cgroup_root=counters, control=control).serve()
+    os._exit(0)
+
+
+def work_folder(environment: Mapping[str, str]) -> str:
+    """The one folder that this side writes to."""
+    return environment.get("ASSESSOR_WORK", str(_WORK))
+
+
+def main() -> None:
+    """Wait for the start message, then serve the grader: the first process of a container of its own."""
+    folder, counters = Path(work_folder(os.environ)), Path(os.environ.get("ASSESSOR_CGROUP", _COUNTERS))
+    warm(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")))
+    gc.collect()
+    gc.freeze()
+    os.write(1, frames.encode(b'{"kind":"ready"}'))
+    start, out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(null, descriptor)
+    os.close(null)
+    work(start, out, folder=folder, counters=counters)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-"""What the two containers of an attempt may do: everything that holds a submission, on one page.
+"""What the two containers of a pair may do: everything that holds a submission, on one page.
 
 Comes in: an order's limits and the images. Goes out: the engine's configuration of either container, as the
 plain documents that its interface takes. Nothing is touched here but the filter files.
+
+A pair either serves one attempt, as its containers, or makes a cell in each for one attempt after the other
+(`harness.hangar`). Such a *hangar* may make namespaces and mounts, which needs no privilege; its cells may
+not, and are bound by the same filter as a container of their own.
 
 Both sides: no network, no capability, no new privilege, our filter of system calls, a read-only root, no
 shared memory, no message queues, no core files, no log of their output, their own user id. The learner's side
@@ -12,8 +16,8 @@ learner's side can only read.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -69,16 +73,23 @@ class Role(StrEnum):
     GRADER = "grader"  #: pytest and the tests, and nothing of the submission
 
 
+UID = {Role.LEARNER: LEARNER_UID, Role.GRADER: GRADER_UID}
+#: How soon each goes when memory is short; the learner's first.
+_OOM_SCORE_ADJ = {Role.LEARNER: 1000, Role.GRADER: 500}
+#: After any cell: what it uses is little, and it has to tell of the cell's end.
+_HANGAR_OOM_SCORE_ADJ = 300
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filter:
     """A filter of system calls.
 
     Attributes:
-        text: the profile as the engine takes it.
+        profile: the document, as the engine takes it.
         digest: of its canonical form, for evidence.
     """
 
-    text: str
+    profile: Mapping[str, Any]
     digest: str
 
 
@@ -92,7 +103,8 @@ class Place:
         limits: of the learner's side.
         hash_seed: PYTHONHASHSEED of both sides.
         runtime: the engine's runtime.
-        cpu: the one processor that both sides run on, or None for any.
+        preload: what each side imports while it waits.
+        unconfined: whether a hangar must be taken out of AppArmor's usual profile, which refuses mounts.
     """
 
     labels: Mapping[str, str]
@@ -100,7 +112,8 @@ class Place:
     limits: Limits
     hash_seed: int
     runtime: str
-    cpu: int | None = None
+    preload: Mapping[Role, Sequence[str]] = field(default_factory=dict)
+    unconfined: bool = False
 
 
 def read_filter(folder: Path, *, service: bool) -> Filter:
@@ -113,24 +126,44 @@ def read_filter(folder: Path, *, service: bool) -> Filter:
     Raises:
         ImageFault: a file is missing or holds no profile.
     """
-    try:
-        profile = json.loads((folder / "seccomp.json").read_text())
-        if service:
-            profile["syscalls"] += json.loads((folder / "seccomp-service.json").read_text())["syscalls"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ImageFault(
-            f"{folder}: expected seccomp.json and seccomp-service.json, got: {error!r}"
-        ) from error
+    profile = _read(folder / "seccomp.json")
+    if service:
+        profile["syscalls"] += _read(folder / "seccomp-service.json")["syscalls"]
     if profile.get("defaultAction") != "SCMP_ACT_ERRNO":
         raise ImageFault(
             f"{folder}/seccomp.json: expected the default action SCMP_ACT_ERRNO, "
             f"got {profile.get('defaultAction')!r}: what is not named must be refused"
         )
-    return Filter(text=json.dumps(profile), digest=digest.sha256(digest.canonical(profile)))
+    return Filter(profile=profile, digest=digest.sha256(digest.canonical(profile)))
+
+
+def hangar_filter(folder: Path, calls: Filter) -> Filter:
+    """A hangar's own filter: what its cells may call, and what making them takes.
+
+    Args:
+        folder: holds `seccomp-hangar.json`.
+        calls: the filter of its cells.
+
+    Raises:
+        ImageFault: the file is missing or holds no rules.
+    """
+    more = _read(folder / "seccomp-hangar.json")["syscalls"]
+    profile = {**calls.profile, "syscalls": [*calls.profile["syscalls"], *more]}
+    return Filter(profile=profile, digest=digest.sha256(digest.canonical(profile)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        profile = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ImageFault(f"{path}: expected a filter of system calls, got: {error}") from error
+    if not isinstance(profile, dict) or not isinstance(profile.get("syscalls"), list):
+        raise ImageFault(f'{path}: expected a filter of system calls, got no list "syscalls"')
+    return profile
 
 
 def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, Any]:
-    """The engine's configuration of one side.
+    """The engine's configuration of one side that is an attempt's own container.
 
     Args:
         role: which side.
@@ -141,13 +174,13 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
     Source: Docker Engine API 1.41, ContainerCreate.
     """
     learner = role is Role.LEARNER
-    uid = LEARNER_UID if learner else GRADER_UID
     limits = place.limits
+    uid = UID[role]
     memory = limits.memory_bytes if learner else GRADER_MEMORY_BYTES
-    disk = limits.disk_bytes if learner else GRADER_DISK_BYTES
-    inodes = limits.files if learner else GRADER_FILES
+    disk, inodes = _disk(role, limits)
     environment = {
         "ASSESSOR_WORK": SCRATCH,
+        "ASSESSOR_PRELOAD": json.dumps(list(place.preload.get(role, ()))),
         "PYTHONHASHSEED": str(place.hash_seed),
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
@@ -158,14 +191,14 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
         "IpcMode": "none",
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges:true", f"seccomp={calls.text}"],
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={json.dumps(calls.profile)}"],
         "MaskedPaths": list(_MASKED),
         "ReadonlyPaths": list(_READ_ONLY),
         "Memory": memory,
         "MemorySwap": memory,
         "PidsLimit": limits.pids if learner else GRADER_PIDS,
         "NanoCpus": (limits.cpu_percent if learner else 100) * 10**7,
-        "OomScoreAdj": 1000 if learner else 500,
+        "OomScoreAdj": _OOM_SCORE_ADJ[role],
         "Ulimits": [
             _ulimit("core", 0),
             _ulimit("fsize", disk),
@@ -181,8 +214,6 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
         "LogConfig": {"Type": "none"},
         "RestartPolicy": {"Name": "no"},
     }
-    if place.cpu is not None:
-        host["CpusetCpus"] = str(place.cpu)
     return {
         "Image": image,
         "User": f"{uid}:{uid}",
@@ -197,6 +228,59 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
         "StdinOnce": True,
         "HostConfig": host,
     }
+
+
+def hangar(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, Any]:
+    """The engine's configuration of one side that makes cells.
+
+    The limits are those of the attempt in its cell: there is one at a time, and the hangar's own process
+    takes no part in any but one more process. It can be seen by no cell.
+
+    Args:
+        role: which side.
+        place: what both sides share.
+        image: the engine's id of the image.
+        calls: the hangar's own filter of system calls, from `hangar_filter`.
+    """
+    made = config(role, place, image=image, calls=calls)
+    made["Cmd"] = ["python3", "-m", "harness.hangar", str(role)]
+    host = made["HostConfig"]
+    host["PidsLimit"] += 1
+    host["OomScoreAdj"] = _HANGAR_OOM_SCORE_ADJ
+    # The kernel gives a private /proc to those alone who see all of theirs; a cell's own is masked again.
+    host["MaskedPaths"], host["ReadonlyPaths"] = [], []
+    if place.unconfined:
+        host["SecurityOpt"].append("apparmor=unconfined")
+    # For the import of pytest alone; no cell sees it.
+    uid = UID[role]
+    host["Tmpfs"] = {SCRATCH: f"rw,noexec,nosuid,nodev,size=256k,nr_inodes=32,uid={uid},gid={uid},mode=0700"}
+    return made
+
+
+def mould(role: Role, place: Place, *, calls: Filter, service: bool) -> dict[str, Any]:
+    """What a hangar is told of the cells that it is to make.
+
+    Args:
+        role: which side.
+        place: what both sides share.
+        calls: the filter of system calls of a cell.
+        service: whether the work starts a server that listens on loopback.
+    """
+    disk, inodes = _disk(role, place.limits)
+    return {
+        "op": "mould",
+        "disk_bytes": disk,
+        "files": inodes,
+        "oom_score_adj": _OOM_SCORE_ADJ[role],
+        "loopback": service and role is Role.LEARNER,
+        "preload": list(place.preload.get(role, ())),
+        "filter": calls.profile,
+    }
+
+
+def _disk(role: Role, limits: Limits) -> tuple[int, int]:
+    """Bytes and inodes of a side's work folder."""
+    return (limits.disk_bytes, limits.files) if role is Role.LEARNER else (GRADER_DISK_BYTES, GRADER_FILES)
 
 
 def _ulimit(name: str, value: int) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """The two containers of one attempt, from before they exist to after they are gone.
 
-    Pair() -> start() -> ready() -> send() -> take()... -> destroy()
+    Pair() -> start() -> ready() -> send() -> take()... -> finish() -> destroy()
 
 `start` and `ready` need nothing of a submission, so pairs can be started ahead of need and wait. What comes
 out of `take` is what the grader wrote, in order, and the ends of both streams. What any of it means is left
-to `docker` and `failure`.
+to `docker` and `failure`; a pair whose containers make cells for many attempts is `hangars`.
 """
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -46,6 +45,10 @@ class Arrival:
 
     role: Role
     payload: bytes | SandboxFault | None
+
+
+#: What a side says when it waits for its work.
+READY = b'{"kind":"ready"}'
 
 
 class Pair:
@@ -105,14 +108,16 @@ class Pair:
             if arrival is None:
                 names = " and ".join(sorted(waiting))
                 raise SandboxFault(f"{names}: expected to be ready within {timeout_s:g} s, got nothing")
-            if not isinstance(arrival.payload, bytes):
+            if isinstance(arrival.payload, SandboxFault):
+                raise arrival.payload
+            if arrival.payload is None:
                 remains = self.remains(arrival.role)
                 raise SandboxFault(
                     f"{arrival.role}: expected it to be ready, got the end of its output "
                     f"(status {remains.exit_code}{', out of memory' if remains.oom else ''}), "
                     f"last words: {self.words(arrival.role).strip()[-2000:]}"
                 )
-            if not _is_ready(arrival.payload):
+            if arrival.payload != READY:
                 raise SandboxFault(f"{arrival.role}: expected it to be ready, got {arrival.payload[:200]!r}")
             waiting.discard(arrival.role)
 
@@ -164,6 +169,10 @@ class Pair:
             told = remains
             time.sleep(0.02 if remains.running else _OOM_NEWS_S)
 
+    def finish(self) -> bool:
+        """See that nothing of the run is left; whether the pair can serve another one: this kind, never."""
+        return False
+
     def destroy(self) -> None:
         """Remove both containers and the volume, whatever state they are in.
 
@@ -193,13 +202,24 @@ class Pair:
         self._streams[role] = Stream(
             self._api,
             made,
-            # The learner's side has nothing to say but that it is ready; whatever else comes out of it is
-            # thrown away where it is read, so that a flood costs no memory here.
-            most_frames=1 if role is Role.LEARNER else None,
-            arrived=lambda payload: self._arrivals.put(Arrival(role=role, payload=payload)),
+            most_frames=self._most_frames(role),
+            arrived=lambda payload: self._heard(role, payload),
         )
         with engine.answers(f"start the {role}"):
             self._api.start(made)
+        self._begin(role)
+
+    def _begin(self, role: Role) -> None:
+        """Tell a container that has just started what it has to know at once: this kind, nothing."""
+
+    def _most_frames(self, role: Role) -> int | None:
+        # The learner's side has nothing to say but that it is ready; whatever else comes out of it is thrown
+        # away where it is read, so that a flood costs no memory here.
+        return 1 if role is Role.LEARNER else None
+
+    def _heard(self, role: Role, payload: bytes | SandboxFault | None) -> None:
+        """Take what came out of a container; called from the thread that drains it."""
+        self._arrivals.put(Arrival(role=role, payload=payload))
 
     def _remove(self, role: Role) -> None:
         try:
@@ -208,10 +228,3 @@ class Pair:
             pass  # never made, or swept
         except engine.TROUBLE as error:
             log.warning("sandbox left behind", container=self._names[role], error=str(error))
-
-
-def _is_ready(payload: bytes) -> bool:
-    try:
-        return bool(json.loads(payload) == {"kind": "ready"})
-    except ValueError:
-        return False

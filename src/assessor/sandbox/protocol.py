@@ -21,10 +21,11 @@ from assessor.errors import SandboxFault
 from assessor.harness import frames
 from assessor.limits import Limits
 
-LABEL_ATTEMPT = "assessor.attempt"
-LABEL_EPOCH = "assessor.epoch"
+#: What containers and volumes are found by. They may wait before any attempt needs them, and labels cannot be
+#: changed: whose they are is told by the process that holds them.
 LABEL_ROLE = "assessor.role"
 LABEL_OWNER = "assessor.owner"
+LABEL_HOLDER = "assessor.holder"
 
 #: The largest event that a grader may send: the collection of a task with thousands of tests.
 EVENT_BYTES = 4 * 1024**2
@@ -72,8 +73,8 @@ class Order:
     """All that one run needs.
 
     Attributes:
-        attempt: id of the attempt; a label of the containers.
-        epoch: number of the epoch, from 1; a label too.
+        attempt: id of the attempt.
+        epoch: number of the epoch, from 1.
         profile: name of the sandbox's profile.
         limits: limits of this run.
         bundle: the learner's files by relative path.
@@ -217,7 +218,7 @@ class Identity:
         profile: name of the profile.
         learner: the learner's image.
         grader: the grader's image.
-        isolation: `container`, or `none` for the unsafe local one.
+        isolation: `cell`, `container`, or `none` for the unsafe local one.
         runtime: the engine's runtime (`runc`, `crun`, `runsc`, or `process`).
         seccomp: digest of the learner's seccomp profile, or None where there is none.
     """
@@ -262,7 +263,8 @@ class Sandbox(Protocol):
     def run(self, order: Order, *, on_event: Callable[[Event], None]) -> Outcome:
         """Run the order to its end, calling `on_event` for each event as it comes, from this thread.
 
-        Nothing is left behind, however it ends. An exception of `on_event` ends the run and passes through.
+        Nothing of the run goes on once the next one begins, however it ends, and nothing is left once the
+        sandbox is closed. An exception of `on_event` ends the run and passes through.
 
         Raises:
             SandboxFault: the sandbox broke in a way that the submission cannot cause.
@@ -270,8 +272,12 @@ class Sandbox(Protocol):
         """
         ...
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
-        """Remove what runs left behind whose `(attempt, epoch)` is not alive; names of the removed."""
+    def prepare(self, order: Order) -> None:
+        """Have a place ready that is fit for orders like this one, in the background."""
+        ...
+
+    def sweep(self) -> list[str]:
+        """Remove what processes of this installation left behind that are gone; names of the removed."""
         ...
 
     def close(self) -> None:
@@ -279,17 +285,19 @@ class Sandbox(Protocol):
         ...
 
 
-def start_messages(order: Order, *, socket: str, nonce: str) -> tuple[bytes, bytes]:
+def start_messages(order: Order, *, socket: str, nonce: str, cpu: int | None = None) -> tuple[bytes, bytes]:
     """The start messages of the grader and of the learner's side, framed and ready to send.
 
     Args:
         order: what to run.
         socket: path of the bridge's socket, the same inside both containers.
         nonce: shared by both sides to know each other's connections; fresh for each run.
+        cpu: the one processor that both sides stay on, or None for any.
     """
     shared = {
         "version": 1,
         "socket": socket,
+        "cpu": cpu,
         "nonce": nonce,
         "modules": list(order.modules),
         "call_ms": order.limits.call_s * 1000,

@@ -28,7 +28,7 @@ _HEADER = struct.Struct(">BxxxI")
 _OUTPUT = 1
 _READ = 64 * 1024
 _TAIL = 8 * 1024
-#: All events of one run together; a suite of thousands of failing tests stays far below.
+#: All that comes out in one run; a suite of thousands of failing tests stays far below.
 _MOST = 256 * 1024**2
 
 
@@ -79,6 +79,11 @@ class Stream:
         thread = threading.Thread(target=self._write, args=(data,), daemon=True, name="sandbox-send")
         self._threads.append(thread)
         thread.start()
+
+    def fresh(self) -> None:
+        """Forget what was said before: another run begins."""
+        self._taken = 0
+        self._tail.clear()
 
     def close(self, *, timeout_s: float = 5) -> None:
         """Let go of the stream, after the engine has had the time to end it."""

@@ -93,7 +93,10 @@ class UnsafeLocal:
             },
         )
 
-    def sweep(self, *, alive: Callable[[str, int], bool]) -> list[str]:
+    def prepare(self, order: protocol.Order) -> None:
+        """Nothing can be ready before it is needed."""
+
+    def sweep(self) -> list[str]:
         """Nothing outlives the process that runs it."""
         return []
 

@@ -1,0 +1,282 @@
+"""The first process of a hangar: a locked container that lives long, holds nothing of anyone, makes cells.
+
+Comes in, on standard input: one frame with the mould, then for each attempt a frame that announces the start
+message and the start message itself, which goes to the cell unread; a frame may ask for the cell's end. Goes
+out, on standard output, frames: `ready` when a cell waits, what the cell writes as its events, and how each
+cell ended. The hangar itself never reads a byte of a submission, and a submission never sees the hangar.
+
+    {"op": "mould", ...}        once
+    {"op": "start", "bytes": n}, then n bytes
+    {"op": "end"}               the cell's time is over; said at most once for each start
+
+    j{"kind": "ready"}          a cell waits
+    e...                        bytes that the cell wrote on its standard output
+    j{"kind": "over", ...}      the cell is gone: how, what its limits counted, and whether all of it is gone
+    j{"kind": "failed", ...}    no cell can be made here
+
+When standard input ends, whoever owned the hangar is gone: it ends its cell and itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from . import cell, cgroup, frames, seccomp
+
+_CGROUP = Path("/sys/fs/cgroup")
+_CHUNK = 1 << 16
+_ORDER_BYTES = 1 << 20
+#: How much more than before its first cell a hangar may hold between two of them: pages that the kernel
+#: keeps for later, never a submission's files, which are gone with the cell's mounts.
+_SLACK_BYTES = 4 * 1024**2
+#: How long the kernel may take to give a cell's memory back, seconds.
+_SETTLE_S = 2.0
+
+
+class Side(Protocol):
+    """What a cell is for: `learner` or `grader`, as modules."""
+
+    def warm(self, preload: list[str]) -> None:
+        """Import while there is time; runs in the hangar, once."""
+        ...
+
+    def work(self, start: int, out: int) -> None:
+        """Read the start message and do what it says; runs in each cell. Never returns."""
+        ...
+
+
+class Hangar:
+    """Makes one cell after the other, one at a time.
+
+    Args:
+        mould: what each is like.
+        side: what each is for.
+    """
+
+    def __init__(self, mould: cell.Mould, side: Side) -> None:
+        self._mould = mould
+        self._side = side
+        self._pid = 0
+        self._start = self._out = -1
+        self._pending = bytearray()  # read, and not yet understood or passed on
+        self._to_come = 0  # bytes of the start message that are still to be passed on
+        self._begun = False  # whether the cell was given a start message
+        self._ended = False  # whether it was killed from here
+        self._before = (0, 0)
+        self._baseline = 0
+        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken = woken
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Make cells until standard input ends."""
+        self._baseline = cgroup.held(_CGROUP)
+        while True:
+            self._make()
+            _tell({"kind": "ready"})
+            if not self._attend():
+                return
+
+    def _make(self) -> None:
+        start, self._start = os.pipe()
+        self._out, out = os.pipe()
+        self._begun = self._ended = False
+        self._before = cgroup.counters(_CGROUP)
+
+        def body() -> None:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 0)
+            os.dup2(null, 1)
+            os.close(null)
+            self._side.work(start, out)
+
+        self._pid = cell.make(self._mould, body, kept=(start, out))
+        os.close(start)
+        os.close(out)
+
+    def _attend(self) -> bool:
+        """Serve the waiting cell to its end; whether there is still an owner."""
+        owned = True
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        poll.register(self._out, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
+        status: int | None = None
+        while status is None:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if 0 in ready:
+                data = os.read(0, _CHUNK)
+                self._pending += data
+                if not data:
+                    owned = False
+                    poll.unregister(0)
+                    self._kill()
+                else:
+                    self._hear()
+            if self._out in ready and not self._relay():
+                poll.unregister(self._out)
+            if self._woken in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._woken, _CHUNK)
+            # Also its namespace is gone by then, with every process in it.
+            pid, found = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                status = found
+        while self._relay():
+            pass
+        for descriptor in (self._start, self._out):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._start = -1
+        if owned:
+            self._finish(status)
+        return owned
+
+    def _hear(self) -> None:
+        while True:
+            if self._to_come:
+                part = bytes(self._pending[: self._to_come])
+                if not part:
+                    return
+                del self._pending[: len(part)]
+                self._pass_on(part)
+                self._to_come -= len(part)
+                if not self._to_come and self._start >= 0:
+                    os.close(self._start)
+                    self._start = -1
+                continue
+            if len(self._pending) < frames.HEADER.size:
+                return
+            (length,) = frames.HEADER.unpack_from(self._pending)
+            if length > _ORDER_BYTES:
+                raise frames.FrameError(f"expected an order of at most {_ORDER_BYTES} bytes, got {length}")
+            if len(self._pending) < frames.HEADER.size + length:
+                return
+            order = json.loads(bytes(self._pending[frames.HEADER.size : frames.HEADER.size + length]))
+            del self._pending[: frames.HEADER.size + length]
+            if order["op"] == "start":
+                self._begun = True
+                self._to_come = order["bytes"]
+            elif self._begun:
+                # Else it was meant for the cell before, which has ended by itself meanwhile.
+                self._kill()
+
+    def _pass_on(self, part: bytes) -> None:
+        # The cell reads its start message at once; one that is gone by now reads nothing more.
+        view = memoryview(part)
+        while view and self._start >= 0:
+            try:
+                view = view[os.write(self._start, view) :]
+            except BrokenPipeError:
+                os.close(self._start)
+                self._start = -1
+
+    def _relay(self) -> bool:
+        """Pass on what the cell has written; whether there may be more."""
+        data = os.read(self._out, _CHUNK)
+        if data:
+            _send(b"e" + data)
+        return bool(data)
+
+    def _kill(self) -> None:
+        self._ended = True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _finish(self, status: int) -> None:
+        oom, forks = cgroup.counters(_CGROUP)
+        problem = self._left()
+        _tell(
+            {
+                "kind": "over",
+                "status": status,
+                "asked": self._ended,
+                "oom": oom - self._before[0],
+                "forks": forks - self._before[1],
+                "problem": problem,
+            }
+        )
+
+    def _left(self) -> str:
+        """What is left of the cell, in words; empty where nothing is."""
+        others = sorted(
+            int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
+        )
+        if others:
+            return f"expected no process of the cell, got {others[:8]}"
+        if self._to_come:
+            return f"expected the whole start message, {self._to_come} bytes are missing"
+        with os.scandir("/run/link") as entries:
+            names = [entry.path for entry in entries]
+        for path in names:
+            try:
+                os.unlink(path)
+            except OSError:
+                # The other side's to remove: its hangar does, before it is ready again.
+                break
+        deadline = time.monotonic() + _SETTLE_S
+        while (held := cgroup.held(_CGROUP)) > self._baseline + _SLACK_BYTES:
+            if time.monotonic() > deadline:
+                return f"expected at most {self._baseline + _SLACK_BYTES} bytes held, got {held}"
+            time.sleep(0.002)
+        return ""
+
+
+def _tell(what: dict[str, Any]) -> None:
+    _send(b"j" + json.dumps(what).encode())
+
+
+def _send(payload: bytes) -> None:
+    view = memoryview(frames.encode(payload))
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def _read_mould() -> dict[str, Any]:
+    decoder = frames.Decoder(limit_bytes=_ORDER_BYTES)
+    while True:
+        # The owner sends the next frame only after this one was answered.
+        data = os.read(0, _CHUNK)
+        if not data:
+            sys.exit(0)
+        if payloads := decoder.feed(data):
+            return dict(json.loads(payloads[0]))
+
+
+def main(arguments: list[str]) -> None:
+    """Serve as a hangar for the side that is named."""
+    side: Any = importlib.import_module(f"{__package__}.{arguments[0]}")
+    asked = _read_mould()
+    try:
+        mould = cell.Mould(
+            disk_bytes=asked["disk_bytes"],
+            files=asked["files"],
+            oom_score_adj=asked["oom_score_adj"],
+            loopback=asked["loopback"],
+            program=seccomp.program(asked["filter"]),
+        )
+        side.warm(asked["preload"])
+        gc.collect()
+        gc.freeze()
+        Hangar(mould, side).serve()
+    except (cell.CellError, seccomp.FilterError) as error:
+        refused = error.refused if isinstance(error, cell.CellError) else True
+        _tell({"kind": "failed", "problem": str(error), "refused": refused})
+        sys.exit(70)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
