@@ -122,7 +122,7 @@ def test_installation_tells_who_works_on_what(bench: small.Bench) -> None:
     values = display.installation_values(bench.parts, ["host:7:1"])
     assert json.loads(json.dumps(values)) == values
     assert values["queue"]["judged"] == 1
-    assert values["sandboxes"] == [{"attempt": "attempt-7", "epoch": 1}]
+    assert values["sandboxes"] == [{"holder": "host:7:1"}]
     said = text(display.installation(values))
     assert "1 judged" in said
     assert "2, 1 at work" in said

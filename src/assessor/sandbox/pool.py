@@ -124,7 +124,7 @@ class Pool(Generic[F, P]):
 
     def _settle(self, fit: F, pair: P) -> None:
         try:
-            again = pair.finish() and self._most > 0 and self._room()
+            again = not self._closed and pair.finish() and self._most > 0 and self._room()
         except Exception as error:  # the last edge of a thread: whatever it was, the pair is not used again
             log.warning("sandbox does not serve again", error=f"{type(error).__name__}: {error}")
             again = False

@@ -1,0 +1,216 @@
+"""Hangars: what one cell leaves for the next (nothing), when a hangar goes, and what becomes of its owner's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+import structlog
+
+from assessor.limits import Limits
+from assessor.profile import Isolation
+from assessor.sandbox import engine, hangars, protocol
+from assessor.sandbox.docker import Docker
+from assessor.sandbox.protocol import End, Event, Finished, Order, Outcome, Reason
+from tests import boxes
+
+pytestmark = pytest.mark.docker
+
+TESTS = "import solution\n\n\ndef test_it():\n    assert solution.f() == 'nothing'\n"
+FINE = "def f():\n    return 'nothing'\n"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[docker.APIClient]:
+    client = engine.connect()
+    yield client
+    client.close()
+
+
+def order(solution: str = FINE, *, limits: Limits | None = None) -> Order:
+    return Order(
+        attempt=uuid.uuid4().hex,
+        epoch=1,
+        profile="python",
+        limits=limits or Limits(memory_bytes=96 * 1024**2, disk_bytes=8 * 1024**2),
+        bundle={"solution.py": solution.encode()},
+        tests={"test_solution.py": TESTS.encode()},
+        modules=("solution",),
+        seed=1,
+    )
+
+
+def run(sandbox: Docker, what: Order) -> tuple[Outcome, Finished]:
+    events: list[Event] = []
+    outcome = sandbox.run(what, on_event=events.append)
+    (test,) = [event for event in events if isinstance(event, Finished)]
+    return outcome, test
+
+
+def names(api: docker.APIClient, sandbox: Docker) -> set[str]:
+    mine = {"label": f"{protocol.LABEL_OWNER}={sandbox.owner}"}
+    return {container["Names"][0].lstrip("/") for container in api.containers(all=True, filters=mine)}
+
+
+#: What each leaves, and what the next one looks for.
+LEAVINGS = {
+    "file": (
+        "open('/tmp/left', 'w').close()",
+        "import os\n    found = [n for n in os.listdir('/tmp') if n == 'left']",
+    ),
+    "full folder": (
+        "import contextlib\n    with contextlib.suppress(OSError):\n"
+        "        open('/tmp/fill', 'wb').write(bytes(1 << 30))",
+        "found = []\n    open('/tmp/fill', 'wb').write(bytes(7 << 20))",
+    ),
+    "process": (
+        "import subprocess, sys\n"
+        "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)",
+        "import os\n    found = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()"
+        " and int(p) != os.getppid()]",
+    ),
+    "abstract socket": (
+        "import os, socket, time\n    if os.fork() == 0:\n        os.setsid()\n"
+        "        s = socket.socket(socket.AF_UNIX)\n        s.bind('\\0left')\n        s.listen()\n"
+        "        time.sleep(60)\n    time.sleep(0.1)",
+        "import socket\n    found = []\n    try:\n        socket.socket(socket.AF_UNIX).connect('\\0left')\n"
+        "        found = ['socket']\n    except OSError:\n        pass",
+    ),
+    "stopped orphan": (
+        "import os, signal\n    if os.fork() == 0:\n        os.setsid()\n"
+        "        os.kill(os.getpid(), signal.SIGSTOP)",
+        "import os\n    found = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()"
+        " and int(p) != os.getppid()]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAVINGS)
+def test_next_cell_of_the_same_hangar_finds_nothing(api: docker.APIClient, name: str) -> None:
+    leave, look = LEAVINGS[name]
+    with boxes.box() as sandbox:
+        run(sandbox, order(f"def f():\n    {leave}\n    return 'nothing'\n"))
+        before = names(api, sandbox)
+        outcome, test = run(sandbox, order(f"def f():\n    {look}\n    return found or 'nothing'\n"))
+        assert test.passed, test
+        assert outcome.facts["start"] == "warm"
+        assert names(api, sandbox) == before, "the same containers served both"
+
+
+def test_memory_bomb_ends_its_cell_alone(api: docker.APIClient) -> None:
+    bomb = "def f():\n    blocks = []\n    while True:\n        blocks.append(bytearray(8 << 20))\n"
+    with boxes.box() as sandbox:
+        run(sandbox, order())
+        before = names(api, sandbox)
+        _, test = run(sandbox, order(bomb))
+        assert test.reason is Reason.MEMORY
+        outcome, test = run(sandbox, order())
+        assert test.passed
+        assert (outcome.end, outcome.facts["start"]) == (End.COMPLETE, "warm")
+        assert names(api, sandbox) == before
+
+
+def test_cell_in_which_everything_was_killed_ends_and_the_hangar_goes_on() -> None:
+    massacre = (
+        "import contextlib, os, signal\n\n\ndef f():\n    for victim in (os.getppid(), 1, -1):\n"
+        "        with contextlib.suppress(OSError):\n            os.kill(victim, signal.SIGKILL)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with boxes.box() as sandbox:
+        _, test = run(sandbox, order(massacre))
+        assert test.reason is Reason.CRASH
+        outcome, test = run(sandbox, order())
+        assert test.passed
+        assert outcome.facts["start"] == "warm"
+
+
+def test_hangar_is_retired_after_its_number_of_cells(
+    api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hangars, "MOST_CELLS", 2)
+    with boxes.box() as sandbox:
+        run(sandbox, order())
+        first = names(api, sandbox)
+        run(sandbox, order())
+        outcome, test = run(sandbox, order())
+        assert test.passed
+        assert outcome.facts["start"] == "warm", "its successor was started ahead of need"
+        assert not names(api, sandbox) & first
+
+
+def test_hangar_in_which_something_is_left_is_retired(api: docker.APIClient) -> None:
+    with boxes.box() as sandbox:
+        run(sandbox, order())
+        before = names(api, sandbox)
+        (learner,) = [name for name in before if name.endswith("learner")]
+        # As somebody who looks in from outside would leave it.
+        stray = api.exec_create(learner, ["sleep", "600"])
+        api.exec_start(stray, detach=True)
+        with structlog.testing.capture_logs() as lines:
+            run(sandbox, order())
+            outcome, test = run(sandbox, order())
+        assert test.passed
+        assert outcome.facts["start"] == "warm"
+        assert not names(api, sandbox) & before
+        told = [line for line in lines if line["event"] == "hangar retired"]
+        assert [line["role"] for line in told] == ["learner"]
+        assert "expected no process of the cell" in told[0]["problem"]
+
+
+def test_host_that_refuses_cells_gets_containers_and_the_evidence_says_so(tmp_path: Path) -> None:
+    shutil.copytree(boxes.ROOT / "sandboxes", tmp_path / "sandboxes")
+    rules = tmp_path / "sandboxes" / "seccomp-hangar.json"
+    wider = json.loads(rules.read_text())
+    wider["syscalls"][0]["names"].remove("unshare")
+    rules.write_text(json.dumps(wider))
+    with boxes.box(root=tmp_path) as sandbox:
+        assert sandbox.isolation("python") is Isolation.CELL
+        outcome, test = run(sandbox, order())
+        assert test.passed
+        assert outcome.identity.isolation == "container"
+        assert outcome.identity == sandbox.identity("python")
+        assert "leave the namespaces: Operation not permitted" in outcome.facts["cells_refused"]
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from assessor.sandbox.docker import Docker
+from tests.integration.test_hangars import order
+body = Docker(root=Path({root!r}), owner={owner!r})
+body.run(order(), on_event=lambda event: None)
+print("served", flush=True)
+time.sleep(600)
+"""
+
+
+def test_hangars_of_a_killed_owner_end_by_themselves_and_its_successor_removes_them(
+    api: docker.APIClient,
+) -> None:
+    with boxes.box() as successor:
+        code = OWNER.format(root=str(boxes.ROOT), owner=successor.owner)
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+            assert owner.stdout is not None
+            assert owner.stdout.readline() == "served\n"
+            deadline = time.monotonic() + 20
+            # The last cells may still be on their way.
+            assert len(names(api, successor)) == 2
+            assert successor.sweep() == [], "its owner lives"
+            os.kill(owner.pid, signal.SIGKILL)
+            owner.wait()
+        mine = {"label": f"{protocol.LABEL_OWNER}={successor.owner}", "status": "running"}
+        while api.containers(filters=mine) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert api.containers(filters=mine) == []
+        assert len(successor.sweep()) == 3, "two containers and their volume"
