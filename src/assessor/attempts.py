@@ -55,6 +55,16 @@ class Attempts(Database):
         with self.reading() as connection:
             return read_submission(connection, id)
 
+    def recent_snapshots(self, *, looked_at: int) -> list[str]:
+        """The snapshots of the newest submissions, each once, the newest first.
+
+        Args:
+            looked_at: how many submissions are looked at.
+        """
+        newest = sa.select(_S.snapshot).order_by(_S.seq.desc()).limit(looked_at)
+        with self.reading() as connection:
+            return list(dict.fromkeys(connection.execute(newest).scalars()))
+
     def submissions(
         self, learner: str | None = None, task: str | None = None, limit: int = 100
     ) -> tuple[Submission, ...]:

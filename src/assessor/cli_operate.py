@@ -16,6 +16,7 @@ import structlog
 from rich.console import Console
 
 from assessor import (
+    ahead,
     backup,
     display,
     jobs,
@@ -89,6 +90,7 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
             )
 
         try:
+            ahead.prepare(parts, wiring.tasks(config), most=config.warm)
             _ring_for_what_waits(config, parts)
             jobs.work(
                 url=lambda: queueserver.url(config),

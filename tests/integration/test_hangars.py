@@ -1,4 +1,4 @@
-"""Hangars: what one cell leaves for the next (nothing), when a hangar goes, and what becomes of its owner's."""
+"""Hangars: what one cell leaves for the next (nothing), when a hangar goes, and what its owner leaves."""
 
 from __future__ import annotations
 

@@ -66,12 +66,14 @@ class Fit:
         limits: the limits that the containers hold; those that the grader keeps are left at their defaults.
         service: whether loopback streams are let through.
         hash_seed: PYTHONHASHSEED of both sides.
+        images: the engine's ids of both images, the learner's first: another image, another pair.
     """
 
     profile: str
     limits: Limits
     service: bool
     hash_seed: int
+    images: tuple[str, str]
 
 
 class Docker:
@@ -163,9 +165,8 @@ class Docker:
             ImageFault: an image is neither there nor can it be made.
         """
         phases = _Phases()
-        fit = _fit(order.profile, order.limits, service=order.service is not None, hash_seed=order.hash_seed)
         with phases.measure("image"):  # 1.
-            self.identity(order.profile, service=fit.service)
+            fit = self._fit(order)
         with phases.measure("take"):  # 2.
             pair = self._pool.take(fit)
         start = "cold" if pair is None else "warm"
@@ -188,9 +189,7 @@ class Docker:
 
     def prepare(self, order: Order) -> None:
         """Have a pair wait that is fit for orders like this one; started in the background."""
-        self._pool.prepare(
-            _fit(order.profile, order.limits, service=order.service is not None, hash_seed=order.hash_seed)
-        )
+        self._pool.prepare(self._fit(order))
 
     def sweep(self, *, alive: Callable[[str], bool] = holder.lives) -> list[str]:
         """Remove this installation's containers and volumes whose holder is not alive.
@@ -233,6 +232,25 @@ class Docker:
             self._profiles[name] = profile_.load(data, name=name)
         return self._profiles[name]
 
+    def _fit(self, order: Order) -> Fit:
+        limits = Limits()
+        return Fit(
+            profile=order.profile,
+            limits=replace(
+                order.limits,
+                wall_s=limits.wall_s,
+                call_s=limits.call_s,
+                output_bytes=limits.output_bytes,
+                reply_bytes=limits.reply_bytes,
+            ),
+            service=order.service is not None,
+            hash_seed=order.hash_seed,
+            images=(
+                self._images.get(order.profile).id,
+                self._images.get(_grader(self._profile(order.profile))).id,
+            ),
+        )
+
     def _started(self, fit: Fit, phases: _Phases | None = None) -> Pair:
         """A pair that waits for its work, started now.
 
@@ -269,10 +287,7 @@ class Docker:
             preload={Role.LEARNER: found.preload, Role.GRADER: self._profile(_grader(found)).preload},
             unconfined="apparmor" in self._facts.security,
         )
-        image = {
-            Role.LEARNER: self._images.get(fit.profile).id,
-            Role.GRADER: self._images.get(_grader(found)).id,
-        }
+        image = dict(zip((Role.LEARNER, Role.GRADER), fit.images, strict=True))
         # The grader speaks to one unix socket alone, whatever the learner's side starts.
         calls = {
             Role.LEARNER: containers.read_filter(self._sandboxes, service=fit.service),
@@ -322,18 +337,6 @@ def _grader(found: Profile) -> str:
     if found.grader is None:
         raise ImageFault(f"sandboxes/{found.name}: expected a learner's profile, it is a grader's")
     return found.grader
-
-
-def _fit(profile: str, limits: Limits, *, service: bool, hash_seed: int) -> Fit:
-    kept = Limits()
-    held = replace(
-        limits,
-        wall_s=kept.wall_s,
-        call_s=kept.call_s,
-        output_bytes=kept.output_bytes,
-        reply_bytes=kept.reply_bytes,
-    )
-    return Fit(profile=profile, limits=held, service=service, hash_seed=hash_seed)
 
 
 def _follow(pair: Pair, on_event: Callable[[Event], None], *, wall_s: float) -> End:
