@@ -157,7 +157,7 @@ def test_image_that_does_not_build_leaves_it_unjudged_with_the_builders_words(
 ) -> None:
     one = bench("learner", 0)
     (tmp_path / "catalog/sandboxes/python/Dockerfile").write_text(
-        "FROM assessor/base:bookworm\nRUN echo about to fail && exit 7\n"
+        "ARG BASE\nFROM ${BASE}\nRUN echo about to fail && exit 7\n"
     )
     _, attempt = one.submit()
     assert assess_to_the_end(one, attempt.id) is AttemptState.UNJUDGED

@@ -15,7 +15,7 @@ import pytest
 from assessor.errors import EngineMissing, ImageFault, SandboxFault
 from assessor.limits import Limits
 from assessor.profile import Isolation
-from assessor.sandbox import engine, holder, images, protocol
+from assessor.sandbox import base, engine, holder, images, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Collected, End, Event, Finished, Order, Reason
 from tests import boxes
@@ -118,9 +118,7 @@ def leave(api: docker.APIClient, owner: str, held: str) -> str:
     name = f"assessor-test-{uuid.uuid4().hex}"
     labels = {protocol.LABEL_OWNER: owner, protocol.LABEL_HOLDER: held}
     api.create_volume(name, labels=labels)
-    api.create_container_from_config(
-        {"Image": "assessor/base:bookworm", "Cmd": ["true"], "Labels": labels}, name
-    )
+    api.create_container_from_config({"Image": base.TAG, "Cmd": ["true"], "Labels": labels}, name)
     return name
 
 
@@ -150,7 +148,7 @@ def test_image_that_does_not_build_ends_with_the_builders_last_lines(
 ) -> None:
     folder = tmp_path / "broken"
     folder.mkdir()
-    (folder / "Dockerfile").write_text("FROM assessor/base:bookworm\nRUN echo about to fail && exit 7\n")
+    (folder / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN echo about to fail && exit 7\n")
     known = images.Images(api, sandboxes=tmp_path, cache=tmp_path / "cache")
     with pytest.raises(ImageFault, match=r"(?s)expected broken/Dockerfile to build, got: .*about to fail.*7"):
         known.get("broken")
@@ -161,7 +159,7 @@ def test_builds_have_no_network(tmp_path: Path, api: docker.APIClient) -> None:
     folder.mkdir()
     look = "import os, sys; sys.exit(os.listdir('/sys/class/net') != ['lo'])"
     (folder / "Dockerfile").write_text(
-        f'FROM assessor/base:bookworm\nRUN python3 -c "{look}"\nCOPY wheels.txt /opt/assessor/wheels.txt\n'
+        f'ARG BASE\nFROM ${{BASE}}\nRUN python3 -c "{look}"\nCOPY wheels.txt /opt/assessor/wheels.txt\n'
     )
     built = images.Images(api, sandboxes=tmp_path, cache=tmp_path / "cache").get("online")
     try:

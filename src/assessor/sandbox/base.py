@@ -2,8 +2,9 @@
 
 Made in one of two ways that end alike: Debian's slim image, pulled where a registry answers, with python3
 added; or the same minimal system made here by debootstrap. Either is trimmed by one script, flattened into
-one layer, and tagged `assessor/base:bookworm`. Packages may still differ by a point release between the two;
-that is why an image's package list has a digest of its own in evidence.
+one layer, and tagged by its recipe, so that two versions of this system can share an engine. Packages may
+still differ by a point release between the two ways; that is why an image's package list has a digest of its
+own in evidence.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from assessor.errors import ImageFault
 from assessor.sandbox import engine
 
 SUITE = "bookworm"
-TAG = f"assessor/base:{SUITE}"
 LABEL_RECIPE = "assessor.recipe"
 
 _PULLED = "debian:bookworm-slim"
@@ -33,19 +33,37 @@ _PULL_S = 10
 _MAKE_S = 900
 _CHUNK = 1 << 20
 
-#: Run inside the new system as its root. Setuid and setgid bits go, so that no program gains anything; so do
-#: documentation and package lists, as in Debian's slim image, and what the making left of this machine.
-TRIM = r"""set -eu
+#: What the system holds beside the minimum: the runner's interpreter, and the library that compiles filters
+#: of system calls, so that a process can shut itself in.
+_PACKAGES = ("libseccomp2", "python3")
+
+#: Programs whose whole use is to become somebody else, to mount, to enter namespaces, to make or mend file
+#: systems, or to write to other people's terminals. Without privilege they do nothing; nothing here needs
+#: them either.
+_USELESS = """
+    chage chfn chsh expiry gpasswd login newgrp passwd sg su unix_chkpwd unix_update wall
+    chroot debugfs losetup mount nsenter pivot_root setpriv sulogin swapoff swapon switch_root umount unshare
+    runuser mke2fs mkfs mkfs.bfs mkfs.cramfs mkfs.ext2 mkfs.ext3 mkfs.ext4 mkfs.minix mkswap dmesg
+"""
+
+#: Run inside the new system as its root. What goes: documentation and package lists, as in Debian's slim
+#: image; what the making left of this machine; setuid and setgid bits, so that no program gains anything; the
+#: right of anyone but root to write anywhere, `/tmp` too, where a sandbox mounts its own. `images` looks at
+#: every image once more, whatever its Dockerfile did on top.
+TRIM = rf"""set -eu
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /tmp/* /var/tmp/*
 rm -rf /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/lintian
 rm -f /etc/resolv.conf /etc/hostname /etc/machine-id /etc/*- /var/lib/dpkg/*-old
-find / -xdev -perm /6000 -exec chmod a-s {} +
-find / -xdev -name __pycache__ -prune -exec rm -rf {} +
+for name in {" ".join(_USELESS.split())}; do rm -f /usr/bin/$name /usr/sbin/$name; done
+find / -xdev -name __pycache__ -prune -exec rm -rf {{}} +
 python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.11
+find / -xdev \( -type f -o -type d \) -perm /6022 -exec chmod a-s,go-w {{}} +
+find / -xdev -type d -perm /1000 -exec chmod -t {{}} +
 """
 
-RECIPE = digest.sha256(digest.canonical([SUITE, "minbase", "python3", TRIM]))
+RECIPE = digest.sha256(digest.canonical([SUITE, "minbase", *_PACKAGES, TRIM]))
+TAG = f"assessor/base:{SUITE}-{RECIPE.removeprefix('sha256:')[:16]}"
 
 
 def ensure(
@@ -88,7 +106,8 @@ def _pull() -> str | None:
 
 def _grow(api: docker.APIClient) -> None:
     """Add python3 to the pulled image and flatten it."""
-    script = "apt-get update && apt-get install -y --no-install-recommends python3\n" + TRIM
+    install = f"apt-get install -y --no-install-recommends {' '.join(_PACKAGES)}"
+    script = f"apt-get update && {install}\n{TRIM}"
     made = api.create_container_from_config(
         {
             "Image": _PULLED,
@@ -120,7 +139,8 @@ def _bootstrap(api: docker.APIClient, missed: str) -> None:
     with tempfile.TemporaryDirectory(prefix="assessor-base-") as spot:
         root = Path(spot) / "root"
         mirror = [url] if (url := os.environ.get("ASSESSOR_DEBIAN_MIRROR")) else []
-        _run(["debootstrap", "--variant=minbase", "--include=python3", SUITE, str(root), *mirror])
+        included = f"--include={','.join(_PACKAGES)}"
+        _run(["debootstrap", "--variant=minbase", included, SUITE, str(root), *mirror])
         _run(["chroot", str(root), "sh", "-c", TRIM])
         # /dev is the engine's to fill, and device nodes have no place in an image.
         shutil.rmtree(root / "dev")

@@ -6,6 +6,9 @@ made from: its folder's files (limits apart), the harness, the base's recipe, th
 differ between two builds of one recipe (times, the archive's packages of the day), so evidence names the
 recipe and the package list by digest, and never the image id.
 
+Whatever a Dockerfile did, no image is used in which a file gains privilege, or may be changed by anyone but
+root.
+
     python -m assessor.sandbox.images [--sandboxes FOLDER] [--fresh] NAME...
 """
 
@@ -38,7 +41,37 @@ from assessor.sandbox import base, engine, protocol, wheels
 #: Files of a sandbox's folder that its image does not depend on.
 _ASIDE = ("sandbox.yaml", "requirements.in")
 _BUILD_S = 900
-_LISTING = r"""dpkg-query -W -f='${Package} ${Version} ${Architecture}\n' && cat /opt/assessor/wheels.txt"""
+_LISTING = r"""python3 -IS -c "$LOOK" && dpkg-query -W -f='${Package} ${Version} ${Architecture}\n' \
+&& cat /opt/assessor/wheels.txt"""
+
+#: Run inside an image as its root: names each file that gains privilege, or that others than root may change.
+#: Sockets and devices count as files; what the engine mounts over the image is not looked at.
+_LOOK = """
+import os, stat, sys
+top, wrong = os.lstat("/").st_dev, []
+def look(path, status):
+    why = []
+    if not stat.S_ISLNK(status.st_mode):
+        why += ["set-user-id"] * bool(status.st_mode & stat.S_ISUID)
+        why += ["set-group-id"] * bool(status.st_mode & stat.S_ISGID)
+        why += ["open to writing"] * bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+        why += ["a capability"] * ("security.capability" in os.listxattr(path))
+    why += ["owner " + str(status.st_uid)] * (status.st_uid != 0)
+    wrong.extend([path + " (" + ", ".join(why) + ")"] * bool(why))
+def walk(folder):
+    for entry in os.scandir(folder):
+        status = entry.stat(follow_symlinks=False)
+        within = entry.is_dir(follow_symlinks=False)
+        if not within or status.st_dev == top and entry.path != "/dev":
+            look(entry.path, status)
+            if within:
+                walk(entry.path)
+walk("/")
+if wrong:
+    print(*sorted(wrong)[:20], *["..."] * (len(wrong) > 20), sep="; ", file=sys.stderr)
+    sys.exit(9)
+"""
+_UNSAFE = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +180,9 @@ class Images:
     def _build(self, name: str, tag: str, files: Mapping[str, bytes], recipe: str) -> None:
         lock = self._sandboxes / name / "requirements.lock"
         resolved = wheels.resolve(lock, cache=self._cache) if lock.exists() else None
-        arguments = {} if resolved is None else {"WHEELS": self._wheels(resolved)}
+        arguments = {"BASE": base.TAG}
+        if resolved is not None:
+            arguments["WHEELS"] = self._wheels(resolved)
         listing = (resolved.listing if resolved else "").encode()
         with tempfile.TemporaryFile() as context:
             _pack(context, {**files, "wheels.txt": listing})
@@ -190,7 +225,11 @@ class Images:
                 raise ImageFault(f"image {tag}: expected {what} to build, got: " + "\n".join(last))
 
     def _packages(self, image: str) -> str:
-        """The package list of an image, asked of the image itself once and kept by its id."""
+        """The package list of an image, asked of the image itself once and kept by its id.
+
+        Raises:
+            ImageFault: the image holds a file that no sandbox may hold, or it does not list its packages.
+        """
         kept = self._cache / "packages" / (image.removeprefix("sha256:") + ".txt")
         if kept.exists():
             return kept.read_text()
@@ -198,7 +237,8 @@ class Images:
             {
                 "Image": image,
                 "Cmd": ["sh", "-c", _LISTING],
-                "Env": ["LC_ALL=C"],
+                "User": "0:0",
+                "Env": ["LC_ALL=C", f"LOOK={_LOOK}"],
                 "Labels": {protocol.LABEL_ROLE: "packages"},
                 "HostConfig": {"NetworkMode": "none", "LogConfig": {"Type": "json-file"}},
             }
@@ -209,6 +249,11 @@ class Images:
             text = self._api.logs(made, stdout=True, stderr=status != 0).decode(errors="replace")
         finally:
             self._api.remove_container(made, force=True, v=True)
+        if status == _UNSAFE:
+            raise ImageFault(
+                f"image {image}: expected no file in it that gains privilege or that anyone but root may "
+                f"change, got: {text.strip()[-2000:]}"
+            )
         if status != 0 or not text.strip():
             raise ImageFault(
                 f"image {image}: expected it to list its packages, got status {status}: {text[-400:]}"
