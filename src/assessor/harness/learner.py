@@ -63,6 +63,7 @@ class Zygote:
     control: socket.socket
     children: dict[str, Child] = field(default_factory=dict)
     made: int = 0
+    wakers: tuple[int, ...] = ()
 
     def spawn(self, token: str, mode: str) -> dict[str, Any]:
         """Fork a child that introduces itself to the grader by `token`."""
@@ -86,6 +87,8 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.close()
+            for descriptor in self.wakers:
+                os.close(descriptor)
             os.setsid()
             os.chdir(folder)
             plan = self.plan
@@ -169,7 +172,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer the grader until it is gone."""
-        woken, wake = os.pipe()
+        woken, wake = self.wakers = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(woken, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -45,16 +45,19 @@ GRADER_DISK_BYTES = 64 * 1024**2
 GRADER_FILES = 8192
 _FILES_OPEN = 512
 
-#: Docker's own list, and the file system of POSIX message queues, which would be a second place to write to.
-#: Source: moby, oci/defaults.go.
+#: Docker's own list; the file system of POSIX message queues, which would be a second place to write to; the
+#: host's name servers, which the engine copies; and the host's load, where anyone may set triggers.
+#: Source: moby, oci/defaults.go; Linux, Documentation/accounting/psi.rst.
 _MASKED = (
     "/dev/mqueue",
+    "/etc/resolv.conf",
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
+    "/proc/pressure",
     "/proc/sched_debug",
     "/proc/scsi",
     "/proc/sysrq-trigger",
