@@ -30,6 +30,7 @@ from assessor import (
 )
 from assessor.errors import QueueFault, StoreFault
 from assessor.parts import Parts
+from assessor.probe import examine
 from assessor.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -134,16 +135,40 @@ def sweep(config: Settings, parent: int | None) -> None:
 
 
 @click.command(name="doctor")
+@click.option(
+    "--sandbox",
+    "profile",
+    is_flag=False,
+    flag_value=wiring.EVERY,
+    help="Try from inside what the sandbox of this profile promises (of every one, if none is named).",
+)
 @as_json
 @click.pass_context
-def doctor_(context: click.Context, as_json: bool) -> None:
+def doctor_(context: click.Context, profile: str | None, as_json: bool) -> None:
     """Look at each part that the system stands on, and say what to do where one is missing."""
+    if profile is not None:
+        _examine(context, profile, as_json)
+        return
     found = wiring.look(context.obj)
     if as_json:
         click.echo(json.dumps([asdict(check) for check in found], indent=2))
     else:
         Console().print(display.checks_table(found))
     context.exit(0 if all(check.ok for check in found) else 3)
+
+
+def _examine(context: click.Context, profile: str, as_json: bool) -> None:
+    talk = Console(stderr=True)
+    reports = []
+    for report in wiring.examine(
+        context.obj, profile, on_stage=lambda name, stage: talk.print(f"{name}: {stage}", style="dim")
+    ):
+        reports.append(report)
+        if not as_json:
+            Console().print(display.guarantees_table(report))
+    if as_json:
+        click.echo(json.dumps([examine.values(report) for report in reports], indent=2))
+    context.exit(0 if reports and all(report.held for report in reports) else 1)
 
 
 @click.command(name="backup")

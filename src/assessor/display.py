@@ -22,6 +22,7 @@ from assessor import judging, report, scoring
 from assessor.catalog import Frozen
 from assessor.doctor import Check
 from assessor.parts import Parts
+from assessor.probe import examine
 from assessor.sandbox import protocol
 from assessor.store import OPEN, Attempt, AttemptState, Store, Submission
 
@@ -209,6 +210,28 @@ def checks_table(found: Sequence[Check]) -> Table:
     for check in found:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, check.name, Text(check.found), Text(check.mend))
+    return table
+
+
+def guarantees_table(found: examine.Report) -> Table:
+    """What a sandbox was found to hold; what came instead stands below a guarantee that did not."""
+    identity, held = found.identity, sum(finding.held for finding in found.findings)
+    table = Table(
+        title=f"{identity.profile}: isolation {identity.isolation}, runtime {identity.runtime}; "
+        f"{held} of {len(found.findings)} guarantees held",
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
+    table.add_column("guarantee", ratio=1)
+    table.add_column("how it was tried", ratio=1)
+    table.add_column("held")
+    for finding in found.findings:
+        promise, how = finding.guarantee.promise, finding.guarantee.how
+        mark = Text("yes", style="green") if finding.held else Text("no", style="bold red")
+        table.add_row(Text(promise), Text(how, style="dim"), mark)
+        if not finding.held:
+            table.add_row(Text(report.shown(finding.found), style="red"), "", "")
     return table
 
 

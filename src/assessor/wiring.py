@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import secrets
@@ -16,9 +17,11 @@ from importlib import metadata
 from pathlib import Path
 
 from assessor import __version__, blobs, catalog, doctor, proof, publish, queueserver
-from assessor.errors import AssessorError, EngineMissing, KeyFault, SandboxFault
+from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault
 from assessor.jobs import Ring
 from assessor.parts import Parts
+from assessor.probe import examine as probe
+from assessor.profile import Role
 from assessor.sandbox import engine, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.processors import Processors
@@ -32,6 +35,9 @@ NAMED = ("docker", "pytest", "hypothesis", "pydantic", "cryptography")
 
 #: How long an operator who looks at the installation is kept waiting by an engine that hangs, seconds.
 STATUS_S = 3
+
+#: In place of a profile's name: every learner's profile in the catalog.
+EVERY = "*"
 
 
 def store(settings: Settings) -> Store:
@@ -235,6 +241,30 @@ def require_engine(settings: Settings) -> None:
     """
     if settings.sandbox is SandboxKind.DOCKER:
         doctor.require(_engine_checks(settings))
+
+
+def examine(
+    settings: Settings, profile: str, *, on_stage: Callable[[str, str], None]
+) -> Iterator[probe.Report]:
+    """What the sandbox of each profile was found to hold, tried from inside, one profile after the other.
+
+    Args:
+        settings: the settings.
+        profile: a learner's profile, or `EVERY`.
+        on_stage: told of profile and stage before each begins.
+
+    Raises:
+        NotFound: no profile of a learner has that name.
+        SettingInvalid: the sandbox isolates nothing.
+        ImageFault, EngineMissing: there is nothing to examine.
+    """
+    known = [found.name for found in tasks(settings).profiles() if found.role is Role.LEARNER]
+    if profile != EVERY and profile not in known:
+        raise NotFound(f"sandbox: expected a learner's, one of {', '.join(known) or 'none'}, got {profile!r}")
+    for name in known if profile == EVERY else [profile]:
+        tell = functools.partial(on_stage, name)
+        with by_hand(settings) as box:
+            yield probe.examine(box, profile=name, label=hand_label, on_stage=tell)
 
 
 def look(settings: Settings) -> list[doctor.Check]:

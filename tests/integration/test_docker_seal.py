@@ -1,4 +1,7 @@
-"""What a submission can reach and use up inside the Docker sandbox: asked of the engine, and from inside."""
+"""How the Docker sandbox is made, asked of the engine, and what works inside it.
+
+What does not work inside it is left to `test_probe`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from assessor.limits import Limits
 from assessor.profile import Isolation
 from assessor.sandbox import engine, holder, protocol
 from assessor.sandbox.docker import Docker
-from assessor.sandbox.protocol import End, Event, Finished, Order, Outcome, Reason, Service
+from assessor.sandbox.protocol import Event, Finished, Order, Outcome
 from tests import boxes
 
 pytestmark = pytest.mark.docker
@@ -27,7 +30,6 @@ ROOT = Path(__file__).parents[2]
 LIMITS = Limits(
     wall_s=30, call_s=5, memory_bytes=96 * 1024**2, pids=24, disk_bytes=4 * 1024**2, files=300, cpu_percent=50
 )
-LEARNER = "10001"
 
 
 @pytest.fixture(scope="module", params=Isolation)
@@ -117,189 +119,6 @@ def test_containers_are_made_as_the_order_asks_and_are_found_by_label(
     assert limits["core"] == (0, 0)
     assert limits["fsize"] == (LIMITS.disk_bytes, LIMITS.disk_bytes)
     assert found["learner"]["Config"]["User"] != found["grader"]["Config"]["User"]
-
-
-def test_submission_has_no_privilege_of_any_kind(sandbox: Docker) -> None:
-    status = ask(
-        sandbox,
-        "import pathlib\n"
-        "lines = pathlib.Path('/proc/self/status').read_text().splitlines()\n"
-        "return dict(line.split(':\\t', 1) for line in lines if ':\\t' in line)",
-    )
-    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
-    assert status["Uid"].split() == [LEARNER] * 4
-    assert status["Gid"].split() == [LEARNER] * 4
-    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-
-
-def test_submission_has_no_network(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import socket\n"
-        "lines = open('/proc/net/dev').read().splitlines()[2:]\n"
-        "told = {'interfaces': [line.partition(':')[0].strip() for line in lines]}\n"
-        "for name in ('AF_INET', 'AF_INET6', 'AF_NETLINK', 'AF_PACKET', 'AF_VSOCK', 'AF_ALG'):\n"
-        "    try:\n"
-        "        socket.socket(getattr(socket, name), socket.SOCK_STREAM).close()\n"
-        "        told[name] = 'open'\n"
-        "    except OSError as error:\n"
-        "        told[name] = type(error).__name__\n"
-        "return told",
-    )
-    assert told.pop("interfaces") == ["lo"]
-    assert set(told.values()) == {"PermissionError"}
-
-
-def test_service_gets_loopback_streams_and_nothing_else(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import socket\n"
-        "told = {}\n"
-        "for family in ('AF_INET', 'AF_INET6', 'AF_NETLINK', 'AF_PACKET', 'AF_VSOCK'):\n"
-        "    for kind in ('SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW'):\n"
-        "        try:\n"
-        "            socket.socket(getattr(socket, family), getattr(socket, kind)).close()\n"
-        "            told[family + ' ' + kind] = 'open'\n"
-        "        except OSError:\n"
-        "            pass\n"
-        "try:\n"
-        "    socket.create_connection(('192.0.2.1', 80), timeout=1)\n"
-        "    told['outside'] = 'reached'\n"
-        "except OSError:\n"
-        "    pass\n"
-        "return told",
-        service=Service(command=("python3", "main.py")),
-    )
-    assert told == {"AF_INET SOCK_STREAM": "open", "AF_INET6 SOCK_STREAM": "open"}
-
-
-def test_submission_writes_to_its_scratch_folder_alone(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import os\n"
-        "told = []\n"
-        "for top, folders, _ in os.walk('/'):\n"
-        "    folders[:] = [f for f in folders if os.path.join(top, f) not in ('/proc', '/sys', '/tmp')]\n"
-        "    try:\n"
-        "        with open(os.path.join(top, 'probe'), 'w'):\n"
-        "            told.append(top)\n"
-        "    except OSError:\n"
-        "        pass\n"
-        "return told",
-    )
-    assert told == []
-
-
-def test_nothing_that_gains_privilege_or_names_the_engine_is_in_reach(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import os, stat\n"
-        "told = []\n"
-        "for top, folders, files in os.walk('/'):\n"
-        "    folders[:] = [f for f in folders if os.path.join(top, f) not in ('/proc', '/sys')]\n"
-        "    for name in files:\n"
-        "        path = os.path.join(top, name)\n"
-        "        try:\n"
-        "            mode = os.lstat(path).st_mode\n"
-        "        except OSError:\n"
-        "            continue\n"
-        "        known = ('docker.sock', 'pytest', 'test_solution.py')\n"
-        "        if mode & (stat.S_ISUID | stat.S_ISGID) or name in known:\n"
-        "            told.append(path)\n"
-        "        if stat.S_ISBLK(mode):\n"
-        "            told.append(path)\n"
-        "return told",
-    )
-    assert told == []
-
-
-def test_learners_image_holds_neither_pytest_nor_hypothesis(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import importlib.util\n"
-        "return [n for n in ('pytest', '_pytest', 'hypothesis', 'numpy') if importlib.util.find_spec(n)]",
-    )
-    assert told == ["numpy"]
-
-
-def test_grader_cannot_be_seen_or_reached_by_the_submission(sandbox: Docker) -> None:
-    told = ask(
-        sandbox,
-        "import os\n"
-        "uids = sorted({os.stat('/proc/' + p).st_uid for p in os.listdir('/proc') if p.isdigit()})\n"
-        "try:\n"
-        "    os.unlink('/run/link/s')\n"
-        "    gone = True\n"
-        "except OSError:\n"
-        "    gone = False\n"
-        "return [uids, gone]",
-    )
-    assert told[1] is False
-    assert 10002 not in told[0]
-
-
-HOSTILE = {
-    "memory": (
-        "    blocks = []\n    while True:\n        blocks.append(bytearray(8 * 1024 * 1024))\n",
-        {Reason.MEMORY},
-    ),
-    "fork bomb": (
-        "    import os\n    while True:\n        os.fork()\n",
-        {Reason.PROCESSES, Reason.TIMEOUT, Reason.CRASH},
-    ),
-    "fork bomb that ignores errors": (
-        "    import os\n    while True:\n        try:\n            os.fork()\n"
-        "        except OSError:\n            pass\n",
-        {Reason.PROCESSES, Reason.TIMEOUT},
-    ),
-    "disk": (
-        "    n = 0\n    while True:\n        n += 1\n"
-        "        with open(f'fill-{n}', 'wb') as f:\n            f.write(bytes(1024 * 1024))\n",
-        {Reason.ERROR, Reason.DISK},
-    ),
-    "inodes": (
-        "    n = 0\n    while True:\n        n += 1\n        open(f'file-{n}', 'w').close()\n",
-        {Reason.ERROR, Reason.DISK},
-    ),
-    "kill all": (
-        "    import contextlib, os, signal\n    for victim in (1, os.getppid(), -1):\n"
-        "        with contextlib.suppress(OSError):\n            os.kill(victim, signal.SIGKILL)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n",
-        {Reason.CRASH},
-    ),
-    "stop all": (
-        "    import os, signal\n    for p in os.listdir('/proc'):\n"
-        "        if p.isdigit() and int(p) != os.getpid():\n"
-        "            os.kill(int(p), signal.SIGSTOP)\n    os.kill(os.getpid(), signal.SIGSTOP)\n",
-        {Reason.TIMEOUT, Reason.CRASH},
-    ),
-    "flood of the container's own output": (
-        "    import os\n    for fd in range(3, 64):\n        try:\n"
-        "            os.write(fd, b'x' * 65536)\n        except OSError:\n            pass\n"
-        "    for path in ('/proc/1/fd/1', '/proc/1/fd/2', '/dev/console', '/dev/tty'):\n        try:\n"
-        "            f = open(path, 'wb', buffering=0)\n"
-        "            [f.write(b'y' * 65536) for _ in range(100)]\n"
-        "        except OSError:\n            pass\n    raise ValueError\n",
-        set(Reason) - {Reason.ASSERTION},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_attack_fails_its_own_test_and_the_tests_around_it_pass(sandbox: Docker, name: str) -> None:
-    body, reasons = HOSTILE[name]
-    solution = f"def good():\n    return 1\n\n\ndef bad():\n{body}"
-    tests = (
-        "import solution\n\n\ndef test_before():\n    assert solution.good() == 1\n\n\n"
-        "def test_bad():\n    solution.bad()\n\n\ndef test_after():\n    assert solution.good() == 1\n"
-    )
-    outcome, told = run(sandbox, order(solution, tests=tests))
-    assert outcome.end is End.COMPLETE
-    assert told["test_before"].passed
-    assert not told["test_bad"].passed
-    assert told["test_bad"].reason in reasons, told["test_bad"]
-    # A full scratch folder stays full: the rest of that run is the submission's own loss.
-    assert told["test_after"].passed or name in ("disk", "inodes")
 
 
 def test_numpy_threads_and_subprocesses_work_under_the_filter(sandbox: Docker) -> None:

@@ -418,6 +418,30 @@ def test_doctor_finds_all_in_order(shop: Shop) -> None:
     assert "seccomp" in shop.done("doctor").out
 
 
+def test_doctor_tries_the_sandbox_from_inside(shop: Shop) -> None:
+    said = shop.run("doctor", "--sandbox", "python", "--json")
+    (told,) = said.json
+    assert [one for one in told["guarantees"] if not one["held"]] == []
+    assert (said.status, told["profile"], told["runtime"]) == (0, "python", "runc")
+    assert len(told["guarantees"]) >= 60
+
+
+@pytest.mark.parametrize(
+    ("profile", "environment", "words"),
+    [
+        ("cobol", {}, "sandbox: expected a learner's, one of node, python, got 'cobol'"),
+        ("grader", {}, "sandbox: expected a learner's, one of node, python, got 'grader'"),
+        ("python", {"ASSESSOR_SANDBOX": "unsafe_local"}, "expected a sandbox that isolates"),
+    ],
+)
+def test_doctor_attacks_nothing_but_a_learners_sandbox(
+    shop: Shop, profile: str, environment: dict[str, str], words: str
+) -> None:
+    said = shop.run("doctor", "--sandbox", profile, **environment)
+    assert said.status != 0
+    assert words in said.err
+
+
 def test_doctor_says_what_to_do_without_an_engine(shop: Shop) -> None:
     said = shop.run("doctor", "--json", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
     assert said.status == 3

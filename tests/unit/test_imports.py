@@ -22,7 +22,7 @@ ROOMS = """
     schema migrations database learners leases attempts store blobs backup personal publish
     parts judging pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    doctor wiring testing
+    probe doctor wiring testing
     display cli_operate cli_tasks cli __main__ __init__
 """
 ORDER = ROOMS.split()
