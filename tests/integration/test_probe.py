@@ -11,9 +11,11 @@ import pytest
 
 from assessor.probe import examine
 from assessor.probe.examine import Stage
+from assessor.profile import Isolation
 from assessor.sandbox import containers
 from assessor.sandbox.containers import SCRATCH, Role
 from assessor.sandbox.docker import Docker
+from tests import boxes
 
 pytestmark = pytest.mark.docker
 
@@ -30,10 +32,9 @@ FROM_FILTER = {
 
 @pytest.fixture
 def sandbox() -> Iterator[Docker]:
-    body = Docker(root=ROOT, owner=f"test-{uuid.uuid4().hex}")
-    yield body
-    assert body.sweep(alive=lambda attempt, epoch: False) == [], "a run left something behind"
-    body.close()
+    """One whose containers can be made carelessly; none waits, so that each is made anew."""
+    with boxes.box(isolation=Isolation.CONTAINER, warm=0) as body:
+        yield body
 
 
 def label() -> str:
@@ -41,8 +42,11 @@ def label() -> str:
 
 
 @pytest.mark.parametrize("profile", ["python", "node"])
-def test_sandbox_holds_every_guarantee(sandbox: Docker, profile: str) -> None:
-    report = examine.examine(sandbox, profile=profile, label=label)
+@pytest.mark.parametrize("isolation", Isolation)
+def test_sandbox_holds_every_guarantee(isolation: Isolation, profile: str) -> None:
+    with boxes.box(isolation=isolation) as sandbox:
+        report = examine.examine(sandbox, profile=profile, label=label)
+    assert report.identity.isolation == isolation
     assert {one.guarantee.test: one.found for one in report.findings if not one.held} == {}
     assert [one.guarantee for one in report.findings] == list(examine.guarantees())
     assert report.held

@@ -9,14 +9,14 @@ service), System V memory and queues, host name, control group view. Steps of ma
 
 1. fork, and leave all of the hangar's namespaces;
 2. fork once more: the first process of the cell;
-3. lay out a small root, all of it read-only but the work folder, and make it the only one there is;
-4. take part in the attempt's limits as the one that goes first when memory is short;
+3. be the one that goes first when memory is short;
+4. lay out a small root, all of it read-only but the work folder, and make it the only one there is;
 5. drop every capability for good and load the filter of system calls.
 
     /            in memory, a few inodes, read-only
       usr etc opt bin lib...   the image's, read-only
       dev        null, zero, full, random, urandom
-      proc       of this cell's processes; what tells of the host is masked
+      proc       of this cell's processes, read-only; what tells of the host is masked
       sys        the two counters of the control group
       run/link   the socket that both sides meet on
       tmp        the work folder: the one place to write to
@@ -69,7 +69,6 @@ _MASKED_FILES = (
     *("slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo"),
 )
 _MASKED_FOLDERS = ("acpi", "asound", "scsi")
-_READ_ONLY = ("bus", "fs", "irq", "sys")
 _COUNTERS = (
     "/sys/fs/cgroup/memory.events",
     "/sys/fs/cgroup/pids.events",
@@ -176,10 +175,10 @@ def _leave(mould: Mould, body: Callable[[], None], name: int, tell: int, kept: S
         os.close(name)
         os.setsid()
         _close(tell, *kept)
-        _lay_out(mould, user, group)  # 3.
+        _write("/proc/self/oom_score_adj", str(mould.oom_score_adj))  # 3.
+        _lay_out(mould, user, group)  # 4.
         if mould.loopback:
             _raise_loopback()
-        _write("/proc/self/oom_score_adj", str(mould.oom_score_adj))  # 4.
         _seal(mould)  # 5.
         # Silence says that it is sealed.
         os.close(tell)
@@ -237,10 +236,8 @@ def _lay_out(mould: Mould, user: int, group: int) -> None:
     for name in _MASKED_FOLDERS:
         if os.path.isdir(f"{new}/proc/{name}"):
             _mount("none", f"{new}/proc/{name}", "tmpfs", _QUIET | _NOEXEC | _RDONLY, "size=4k,nr_inodes=2")
-    for name in _READ_ONLY:
-        if os.path.isdir(path := f"{new}/proc/{name}"):
-            _mount(path, path, None, _BIND)
-            _mount(None, path, None, _BIND | _REMOUNT | _RDONLY | _QUIET | _NOEXEC)
+    # All of it: a process may else lower how soon it goes when memory is short, or change a kernel's setting.
+    _mount(None, f"{new}/proc", None, _BIND | _REMOUNT | _RDONLY | _QUIET | _NOEXEC)
     _mount(None, new, None, _BIND | _REMOUNT | _RDONLY | _QUIET)
     os.chdir(new)
     # The new root over the old one, which is then let go of: no path leads back to it.
