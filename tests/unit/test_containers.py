@@ -96,7 +96,7 @@ def test_cells_are_bound_by_the_filter_of_a_container_and_their_hangar_by_a_wide
     told = containers.mould(Role.LEARNER, PLACE, calls=calls, service=service)
     assert told["filter"] == calls.profile
     assert told["loopback"] is service
-    assert (told["disk_bytes"], told["files"], told["oom_score_adj"]) == (LIMITS.disk_bytes, 99, 1000)
+    assert (told["disk_bytes"], told["files"], told["oom_score_adj"]) == (LIMITS.disk_bytes, 99, 600)
     wider = containers.hangar_filter(SANDBOXES, calls)
     assert wider.profile["syscalls"][: len(calls.profile["syscalls"])] == calls.profile["syscalls"]
     assert allowed(wider.profile) - allowed(calls.profile) == {

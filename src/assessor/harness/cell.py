@@ -62,13 +62,6 @@ _STREAMS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/
 }
 #: The image's folders, those that there are; links among them are made anew.
 _IMAGE = ("usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
-#: What container engines mask, of the files and folders that a private /proc has.
-#: Source: moby, oci/defaults.go.
-_MASKED_FILES = (
-    *("interrupts", "kallsyms", "kcore", "keys", "kmsg", "latency_stats", "pagetypeinfo", "sched_debug"),
-    *("slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo"),
-)
-_MASKED_FOLDERS = ("acpi", "asound", "scsi")
 _COUNTERS = (
     "/sys/fs/cgroup/memory.events",
     "/sys/fs/cgroup/pids.events",
@@ -109,8 +102,9 @@ class Mould:
     Attributes:
         disk_bytes: size of the work folder.
         files: inodes in it.
-        oom_score_adj: how soon its processes go when memory is short, at most 1000.
+        oom_score_adj: how soon its first process goes when memory is short, at most 1000.
         loopback: whether its loopback interface is up.
+        masked: files and folders of the image and of /proc that are there and empty.
         program: the filter of system calls.
     """
 
@@ -118,15 +112,17 @@ class Mould:
     files: int
     oom_score_adj: int
     loopback: bool
+    masked: Sequence[str]
     program: bytes
 
 
-def make(mould: Mould, body: Callable[[], None], *, kept: Sequence[int]) -> int:
+def make(mould: Mould, body: Callable[[int], None], *, kept: Sequence[int]) -> int:
     """Fork a cell and run `body` as its first process; the cell is over when that process is.
 
     Args:
         mould: what it is like.
-        body: runs in the cell, sealed; the process ends with status 70 if it returns or raises.
+        body: runs in the cell, sealed, with a folder for `score`; the process ends with status 70 where it
+            returns or raises.
         kept: descriptors that the cell keeps, above 2.
 
     Returns:
@@ -157,7 +153,7 @@ def make(mould: Mould, body: Callable[[], None], *, kept: Sequence[int]) -> int:
     )
 
 
-def _leave(mould: Mould, body: Callable[[], None], name: int, tell: int, kept: Sequence[int]) -> None:
+def _leave(mould: Mould, body: Callable[[int], None], name: int, tell: int, kept: Sequence[int]) -> None:
     # In the child: nothing of this frame's caller may ever run again.
     try:
         user, group = os.getuid(), os.getgid()
@@ -176,7 +172,7 @@ def _leave(mould: Mould, body: Callable[[], None], name: int, tell: int, kept: S
         os.setsid()
         _close(tell, *kept)
         _write("/proc/self/oom_score_adj", str(mould.oom_score_adj))  # 3.
-        _lay_out(mould, user, group)  # 4.
+        scores = _lay_out(mould, user, group)  # 4.
         if mould.loopback:
             _raise_loopback()
         _seal(mould)  # 5.
@@ -187,7 +183,7 @@ def _leave(mould: Mould, body: Callable[[], None], name: int, tell: int, kept: S
         os.write(tell, f"{number} {type(error).__name__}: {error}".encode())
         os._exit(70)
     try:
-        body()
+        body(scores)
     except BaseException as error:
         os.write(2, f"cell: {type(error).__name__}: {error}\n".encode())
     finally:
@@ -202,7 +198,8 @@ def _all(descriptor: int) -> bytes:
     return said
 
 
-def _lay_out(mould: Mould, user: int, group: int) -> None:
+def _lay_out(mould: Mould, user: int, group: int) -> int:
+    """Give the cell its root; the descriptor of its /proc as it can be written."""
     new = _STAGE
     _mount(None, "/", None, _REC | _PRIVATE)
     _mount("cell", new, "tmpfs", _QUIET, "size=64k,nr_inodes=64,mode=755")
@@ -230,13 +227,15 @@ def _lay_out(mould: Mould, user: int, group: int) -> None:
     _mount("proc", f"{new}/proc", "proc", _QUIET | _NOEXEC)
     # No namespace can be made in here, whatever the filter says.
     _write(f"{new}/proc/sys/user/max_user_namespaces", "0")
-    for name in _MASKED_FILES:
-        if os.path.exists(f"{new}/proc/{name}"):
-            _mount("/dev/null", f"{new}/proc/{name}", None, _BIND)
-    for name in _MASKED_FOLDERS:
-        if os.path.isdir(f"{new}/proc/{name}"):
-            _mount("none", f"{new}/proc/{name}", "tmpfs", _QUIET | _NOEXEC | _RDONLY, "size=4k,nr_inodes=2")
-    # All of it: a process may else lower how soon it goes when memory is short, or change a kernel's setting.
+    for path in mould.masked:
+        if os.path.isdir(new + path):
+            _mount("none", new + path, "tmpfs", _QUIET | _NOEXEC | _RDONLY, "size=4k,nr_inodes=2")
+        elif os.path.exists(new + path):
+            _mount("/dev/null", new + path, None, _BIND)
+    # Over the one that can be written, which is kept for our own alone, one that cannot: a process may else
+    # lower how soon it goes when memory is short.
+    scores = os.open(f"{new}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    _mount(f"{new}/proc", f"{new}/proc", None, _BIND | _REC)
     _mount(None, f"{new}/proc", None, _BIND | _REMOUNT | _RDONLY | _QUIET | _NOEXEC)
     _mount(None, new, None, _BIND | _REMOUNT | _RDONLY | _QUIET)
     os.chdir(new)
@@ -244,6 +243,21 @@ def _lay_out(mould: Mould, user: int, group: int) -> None:
     _call("change the root", _LIBC.pivot_root, b".", b".")
     _call("let go of the old root", _LIBC.umount2, b".", _DETACH)
     os.chdir(WORK)
+    return scores
+
+
+def score(scores: int, value: int) -> None:
+    """Say how soon this process, and what comes from it, goes when memory is short.
+
+    Args:
+        scores: the folder that `make` gave to the cell's first process.
+        value: at most 1000, at least what the hangar has.
+    """
+    descriptor = os.open("self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=scores)
+    try:
+        os.write(descriptor, str(value).encode())
+    finally:
+        os.close(descriptor)
 
 
 def _seal(mould: Mould) -> None:

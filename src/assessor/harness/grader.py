@@ -41,13 +41,16 @@ def warm(preload: list[str]) -> None:
     _warm(Path(learner.work_folder(os.environ)))
 
 
-def work(start: int, out: int) -> None:
+def work(start: int, out: int, *, scores: int | None = None) -> None:
     """Read the start message, run the tests, tell; never returns.
 
     Args:
         start: descriptor of the start message.
         out: descriptor for events.
+        scores: the cell's folder for `cell.score`; on this side all go as soon as each other.
     """
+    if scores is not None:
+        os.close(scores)
     os.set_inheritable(out, False)
     os.dup2(2, 1)
     plan, files = learner.read_start(start)

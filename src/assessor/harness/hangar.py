@@ -50,7 +50,7 @@ class Side(Protocol):
         """Import while there is time; runs in the hangar, once."""
         ...
 
-    def work(self, start: int, out: int) -> None:
+    def work(self, start: int, out: int, *, scores: int) -> None:
         """Read the start message and do what it says; runs in each cell. Never returns."""
         ...
 
@@ -94,14 +94,14 @@ class Hangar:
         self._begun = self._ended = False
         self._before = cgroup.counters(_CGROUP)
 
-        def body() -> None:
+        def body(scores: int) -> None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 0)
             os.dup2(null, 1)
             os.close(null)
-            self._side.work(start, out)
+            self._side.work(start, out, scores=scores)
 
         self._pid = cell.make(self._mould, body, kept=(start, out))
         os.close(start)
@@ -266,6 +266,7 @@ def main(arguments: list[str]) -> None:
             files=asked["files"],
             oom_score_adj=asked["oom_score_adj"],
             loopback=asked["loopback"],
+            masked=asked["masked"],
             program=seccomp.program(asked["filter"]),
         )
         side.warm(asked["preload"])

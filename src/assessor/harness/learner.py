@@ -30,12 +30,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agent, cgroup, frames, runner, stream
+from . import agent, cell, cgroup, frames, runner, stream
 
 _START_BYTES = 1 << 30
 _CONTROL_BYTES = 4096
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+#: What runs a submission goes first when memory is short.
+_FIRST_TO_GO = 1000
 
 #: Where a sandbox has the work folder, and shows what its control group counts.
 _WORK = Path("/tmp")  # noqa: S108  a fresh file system of this attempt alone
@@ -61,6 +63,7 @@ class Zygote:
     work: Path
     cgroup_root: Path
     control: socket.socket
+    scores: int | None = None
     children: dict[str, Child] = field(default_factory=dict)
     made: int = 0
     wakers: tuple[int, ...] = ()
@@ -89,6 +92,9 @@ class Zygote:
             self.control.close()
             for descriptor in self.wakers:
                 os.close(descriptor)
+            if self.scores is not None:
+                cell.score(self.scores, _FIRST_TO_GO)
+                os.close(self.scores)
             os.setsid()
             os.chdir(folder)
             plan = self.plan
@@ -338,12 +344,15 @@ def warm(preload: list[str]) -> None:
         importlib.import_module(name)
 
 
-def work(start: int, out: int, *, folder: Path = _WORK, counters: Path = _COUNTERS) -> None:
+def work(
+    start: int, out: int, *, scores: int | None = None, folder: Path = _WORK, counters: Path = _COUNTERS
+) -> None:
     """Read the start message, then serve the grader until it is gone.
 
     Args:
         start: descriptor of the start message.
         out: descriptor for events; this side has none.
+        scores: a cell's folder for `cell.score`: what runs the submission goes before this process does.
         folder: the work folder.
         counters: where the control group is seen.
     """
@@ -357,7 +366,7 @@ def work(start: int, out: int, *, folder: Path = _WORK, counters: Path = _COUNTE
     if any(b"numpy" in content for name, content in files.items() if name.endswith(".py")):
         # Only now: that this takes long must never look like a side that did not come up.
         runner.warm_numpy()
-    Zygote(plan=plan, files=files, work=folder, cgroup_root=counters, control=control).serve()
+    Zygote(plan=plan, files=files, work=folder, cgroup_root=counters, control=control, scores=scores).serve()
     os._exit(0)
 
 

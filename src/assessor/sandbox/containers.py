@@ -81,6 +81,8 @@ UID = {Role.LEARNER: LEARNER_UID, Role.GRADER: GRADER_UID}
 _OOM_SCORE_ADJ = {Role.LEARNER: 1000, Role.GRADER: 500}
 #: After any cell: what it uses is little, and it has to tell of the cell's end.
 _HANGAR_OOM_SCORE_ADJ = 300
+#: Between the two: a cell's first process, which is ours and starts what runs the submission.
+_CELL_OOM_SCORE_ADJ = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,8 +276,9 @@ def mould(role: Role, place: Place, *, calls: Filter, service: bool) -> dict[str
         "op": "mould",
         "disk_bytes": disk,
         "files": inodes,
-        "oom_score_adj": _OOM_SCORE_ADJ[role],
+        "oom_score_adj": _CELL_OOM_SCORE_ADJ,
         "loopback": service and role is Role.LEARNER,
+        "masked": list(_MASKED),
         "preload": list(place.preload.get(role, ())),
         "filter": calls.profile,
     }
