@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from assessor import judging, report, scoring
+from assessor import jobs, judging, report, scoring
 from assessor.catalog import Frozen
 from assessor.doctor import Check
 from assessor.parts import Parts
@@ -257,11 +257,12 @@ def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[s
 def installation(values: dict[str, Any]) -> RenderableType:
     """`installation_values` for a person."""
     queue = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in values["queue"].items())
-    busy = [row for row in values["workers"] if row["doing"] != "idle"]
+    told = [row for row in values["workers"] if row["doing"] != jobs.IDLE]
+    busy = [row for row in told if not row["doing"].startswith(jobs.WAITING)]
     lines = [
         f"attempts:  {queue}",
         f"workers:   {len(values['workers'])}, {len(busy)} at work",
-        *(f"           {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in busy),
+        *(f"           {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in told),
     ]
     boxes = values["sandboxes"]
     lines.append(f"sandboxes: {'no engine answers' if boxes is None else len(boxes)}")
