@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from assessor import __version__, blobs, catalog, doctor, proof, publish, queueserver
+from assessor import __version__, blobs, catalog, database, doctor, pressure, proof, publish, queueserver
 from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault
+from assessor.gauge import Engine, Gauge
 from assessor.jobs import Ring
 from assessor.parts import Parts
 from assessor.probe import examine as probe
@@ -68,6 +69,26 @@ def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
         owner=owner or str(settings.home),
         warm=settings.warm,
         processors=Processors(settings.home / "processors"),
+    )
+
+
+def gauge(settings: Settings) -> Gauge:
+    """What says whether disk, memory or the engine is short; nothing is read yet."""
+    places = {"home": settings.home}
+    file = database.file_of(settings.database_url)
+    if file is not None:
+        places["database"] = file.parent
+    folder = blobs.folder_of(settings.blobs_url)
+    if folder is not None:
+        places["blobs"] = folder
+    return Gauge(
+        least=pressure.Least(
+            disk_bytes=settings.least_disk_mib * 1024**2,
+            memory_bytes=settings.least_memory_mib * 1024**2,
+            slow_s=settings.slow_engine_s,
+        ),
+        disks=places,
+        asked=Engine() if settings.sandbox is SandboxKind.DOCKER else None,
     )
 
 
@@ -191,6 +212,7 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             | {name: metadata.version(name) for name in NAMED}
             | {"python": platform.python_version()},
             lease_s=settings.lease_s,
+            gauge=gauge(settings),
         )
     finally:
         if box is not None:
@@ -277,6 +299,7 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("blobs", lambda: [_blobs(settings)]),
         *_told("queue", lambda: [_queue(settings)]),
         *_told("key", lambda: [_key(settings)]),
+        *_told("room", lambda: _room(settings)),
     ]
 
 
@@ -364,3 +387,14 @@ def _key(settings: Settings) -> doctor.Check:
     finally:
         opened.close()
     return _good("key", key.key_id)
+
+
+def _room(settings: Settings) -> list[doctor.Check]:
+    gauge_ = gauge(settings)
+    short = gauge_.pressures()
+    if short:
+        return [
+            doctor.Check(name=one.name, ok=False, found=f"{one.found}, expected {one.limit}", mend=one.mend)
+            for one in short
+        ]
+    return [_good("room", pressure.told(gauge_.readings()))]

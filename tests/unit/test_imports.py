@@ -17,6 +17,7 @@ ROOMS = """
     entry zips tars archive intake
     harness
     sandbox
+    pressure memory gauge
     results scoring record evidence
     proof verify report page
     schema migrations database learners leases attempts store blobs backup personal publish
