@@ -21,6 +21,7 @@ from rich.text import Text
 from assessor import jobs, judging, report, scoring
 from assessor.catalog import Frozen
 from assessor.doctor import Check
+from assessor.health import Report, State
 from assessor.parts import Parts
 from assessor.probe import examine
 from assessor.sandbox import protocol
@@ -233,6 +234,23 @@ def guarantees_table(found: examine.Report) -> Table:
         if not finding.held:
             table.add_row(Text(report.shown(finding.found), style="red"), "", "")
     return table
+
+
+def health_table(found: Report) -> RenderableType:
+    """How the installation is, for a person."""
+    style = {State.WELL: "green", State.PRESSED: "bold yellow", State.MISSING: "bold red"}
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("", "part", "found", "what to do"):
+        table.add_column(heading)
+    for line in found.lines:
+        mark = Text(line.state.value, style=style[line.state])
+        table.add_row(mark, line.name, Text(report.shown(line.found)), Text(line.mend))
+    oldest = "" if found.oldest_s is None else f", the oldest for {found.oldest_s} s"
+    workers = ", ".join(f"{number} {what}" for what, number in found.workers.items())
+    queued = found.counts.get("queued")
+    return Group(
+        table, "", f"queued: {'not known' if queued is None else queued}{oldest}; workers: {workers}"
+    )
 
 
 def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[str, Any]:

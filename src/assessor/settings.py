@@ -142,6 +142,12 @@ def address(text: str, *, name: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def shown(pair: tuple[str, int]) -> str:
+    """`HOST:PORT`, as `address` reads it."""
+    host, port = pair
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 T = TypeVar("T", bound=StrEnum)
 
 
@@ -171,5 +177,5 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, least: flo
     except ValueError:
         raise SettingInvalid(f"{name}: expected a number, got {value!r}") from None
     if not least <= number <= most:
-        raise SettingInvalid(f"{name}: expected {least:g} to {most:g}, got {value}")
+        raise SettingInvalid(f"{name}: expected {least:.7g} to {most:.7g}, got {value}")
     return number

@@ -10,14 +10,27 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-from assessor import __version__, blobs, catalog, database, doctor, pressure, proof, publish, queueserver
-from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault
+from assessor import (
+    __version__,
+    blobs,
+    catalog,
+    database,
+    doctor,
+    health,
+    pressure,
+    proof,
+    publish,
+    queueserver,
+)
+from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault, StoreFault
 from assessor.gauge import Engine, Gauge
 from assessor.jobs import Ring
 from assessor.parts import Parts
@@ -29,7 +42,7 @@ from assessor.sandbox.processors import Processors
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
 from assessor.settings import SandboxKind, Settings
-from assessor.store import Store
+from assessor.store import AttemptState, Store
 
 #: Named in run.json: what takes part in an outcome.
 NAMED = ("docker", "pytest", "hypothesis", "pydantic", "cryptography")
@@ -39,6 +52,12 @@ STATUS_S = 3
 
 #: In place of a profile's name: every learner's profile in the catalog.
 EVERY = "*"
+
+#: Seconds between two looks for evidence folders that are missing, and how old an attempt without one is no
+#: news any more.
+UNPUBLISHED_S = 60
+#: How many without one are looked at.
+MISSING = 1000
 
 
 def store(settings: Settings) -> Store:
@@ -90,6 +109,67 @@ def gauge(settings: Settings) -> Gauge:
         disks=places,
         asked=Engine() if settings.sandbox is SandboxKind.DOCKER else None,
     )
+
+
+class Looker:
+    """Looks at the installation, as often as somebody asks how it is; nothing is made or mended by it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._gauge = gauge(settings)
+        self._unpublished = 0
+        self._counted: float | None = None
+
+    def report(self) -> health.Report:
+        """How it is now."""
+        queue = queueserver.trouble(self._settings)
+        facts = health.Facts(
+            queue=None if queue is None else queue[0],
+            queue_refuses=queue is not None and queue[1],
+            pressures=self._gauge.pressures(),
+        )
+        return health.report(self._stored(facts))
+
+    def _stored(self, facts: health.Facts) -> health.Facts:
+        file = database.file_of(self._settings.database_url)
+        if file is not None and not file.exists():
+            return replace(facts, store="is not there yet; assessor up makes it")
+        try:
+            with contextlib.closing(store(self._settings)) as opened:
+                with opened.writing():
+                    pass  # the right to write is there, and nobody holds it for ever
+                waiting = opened.attempts_in(AttemptState.QUEUED, limit=1)
+                ages = [max(0, int((now() - one.queued_at).total_seconds())) for one in waiting]
+                return replace(
+                    facts,
+                    counts=opened.counts(),
+                    oldest_s=ages[0] if ages else None,
+                    workers=opened.workers(now()),
+                    key=self._key(opened),
+                    unpublished=self._missing(opened),
+                )
+        except StoreFault:
+            return replace(facts, store="cannot be opened, or not be written")
+
+    def _key(self, opened: Store) -> str | None:
+        if not self._settings.key.exists():
+            return "is not there"
+        try:
+            proof.open_key(self._settings.key, used=opened.used_keys())
+        except KeyFault:
+            return "cannot be used"
+        return None
+
+    def _missing(self, opened: Store) -> int:
+        # Every judged attempt is looked at: not each time that somebody asks.
+        if self._counted is None or time.monotonic() - self._counted >= UNPUBLISHED_S:
+            published = publish.Publisher(root=self._settings.evidence).published()
+            missing = sorted(opened.with_evidence() - published)[:MISSING]
+            ended = [opened.attempt(name).finished_at for name in missing]
+            late = timedelta(seconds=UNPUBLISHED_S)
+            self._unpublished = sum(one is not None and now() - one > late for one in ended)
+            self._counted = time.monotonic()
+        return self._unpublished
 
 
 class Cleaner:
