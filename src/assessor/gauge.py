@@ -52,6 +52,10 @@ class Asked(Protocol):
         """Where its data lies on a disk of this machine; None where that is not known."""
         ...
 
+    def close(self) -> None:
+        """Let go of what asking took."""
+        ...
+
 
 class Gauge:
     """Says what is short. Threads may share it.
@@ -123,6 +127,11 @@ class Gauge:
         full = pressure.too_full(_disks(self._places), self.least)
         if full is not None:
             raise Pressed(f"{full}; nothing was taken in: come back when the operator has made room")
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if self._asked is not None:
+            self._asked.close()
 
     def _look(self, *, fresh: bool) -> tuple[Readings, tuple[Pressure, ...]]:
         with self._lock:
@@ -208,6 +217,11 @@ class Engine:
             if not isinstance(said, dict):
                 raise ValueError(f"/info: expected an object, got {type(said).__name__}")
             self._data = Path(str(said.get("DockerRootDir") or "/nowhere"))
+
+    def close(self) -> None:
+        """Let go of what a far engine's client holds."""
+        if self._client is not None:
+            self._client.close()
 
     def folder(self) -> Path | None:
         """The engine's data, where it is on a disk that this process sees."""

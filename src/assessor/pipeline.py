@@ -73,8 +73,8 @@ def submit(
     received = intake.receive(upload, rules=task.submission, spool=spool)
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
-    owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
     try:
+        owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
         submission, attempt = parts.store.submit(
             id=parts.new_id(),
             attempt_id=parts.new_id(),

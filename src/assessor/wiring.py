@@ -276,6 +276,7 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
     """
     opened = store(settings)
     box = sandbox(settings) if boxed else None
+    measured = gauge(settings)
     try:
         yield Parts(
             store=opened,
@@ -292,9 +293,10 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             | {name: metadata.version(name) for name in NAMED}
             | {"python": platform.python_version()},
             lease_s=settings.lease_s,
-            gauge=gauge(settings),
+            gauge=measured,
         )
     finally:
+        measured.close()
         if box is not None:
             box.close()
         opened.close()
@@ -470,11 +472,14 @@ def _key(settings: Settings) -> doctor.Check:
 
 
 def _room(settings: Settings) -> list[doctor.Check]:
-    gauge_ = gauge(settings)
-    short = gauge_.pressures()
+    measured = gauge(settings)
+    try:
+        short = measured.pressures()
+    finally:
+        measured.close()
     if short:
         return [
             doctor.Check(name=one.name, ok=False, found=f"{one.found}, expected {one.limit}", mend=one.mend)
             for one in short
         ]
-    return [_good("room", pressure.told(gauge_.readings()))]
+    return [_good("room", pressure.told(measured.readings()))]

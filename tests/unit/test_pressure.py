@@ -79,7 +79,7 @@ def test_what_was_short_is_short_until_there_is_a_fifth_more(
 
 @given(st.lists(st.integers(0, 1024), min_size=1, max_size=30))
 def test_a_disk_that_moves_by_less_than_a_fifth_changes_nothing_twice(free: list[int]) -> None:
-    """Whatever the readings: work starts again above the upper bound alone, and stops below the lower alone."""
+    """Whatever the readings: work starts again above the upper bound, and stops below the lower one."""
     held: set[tuple[Kind, str]] = set()
     for mib in free:
         before = bool(held)

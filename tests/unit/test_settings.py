@@ -103,5 +103,5 @@ def test_address_is_read_and_shown_as_it_was_given(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", ":80", "host:", "host:0", "host:65536", "::1:80", "host:٣", "host:-1"])
 def test_text_that_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(SettingInvalid, match="^--health: expected HOST:PORT"):
+    with pytest.raises(SettingInvalid, match=r"^--health: expected HOST:PORT"):
         settings.address(text, name="--health")
