@@ -125,7 +125,7 @@ def report(facts: Facts) -> Report:
             _part("database", facts.store, "opens and can be written", waits=full),
             _part("queue", facts.queue, "answers", waits=full and facts.queue_refuses),
             *([] if facts.store is not None else [_part("key", facts.key, "is there")]),
-            *_workers(facts, waiting),
+            *_workers(facts, waiting, full=full),
             *(
                 Line(
                     name=one.name,
@@ -162,10 +162,13 @@ def _waits(row: WorkerRow) -> bool:
     return row.doing.startswith(jobs.WAITING)
 
 
-def _workers(facts: Facts, waiting: Sequence[str]) -> list[Line]:
+def _workers(facts: Facts, waiting: Sequence[str], *, full: bool) -> list[Line]:
     if facts.store is not None:
         return []  # they report to the database: nothing is known of them
     number = len(facts.workers)
+    if not number and full:
+        # What they say is written to the disk that has no room for it.
+        return [_part("workers", "none could report lately", "", waits=True)]
     if not number:
         return [
             Line(name="workers", state=State.MISSING, found="none has reported lately", mend="assessor up")

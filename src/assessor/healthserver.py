@@ -48,6 +48,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 2 * CLIENTS
 
     def __init__(self, address: tuple[str, int], look: Callable[[], Report]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

@@ -70,11 +70,12 @@ def test_worst_of_all_is_how_it_is() -> None:
     assert told(pressures=(SHORT,), key="is not there").state is State.MISSING
 
 
-def test_full_disk_explains_a_queue_that_refuses_and_not_one_that_is_gone() -> None:
+def test_full_disk_explains_a_queue_that_refuses_and_silent_workers_and_not_a_queue_that_is_gone() -> None:
     refuses = {"queue": "answers, and refuses work", "queue_refuses": True}
     assert told(**refuses).state is State.MISSING
     assert told(**refuses, pressures=(SHORT,)).state is State.PRESSED
     assert told(queue="is not up", pressures=(SHORT,)).state is State.MISSING
+    assert told(workers=(), pressures=(SHORT,)).state is State.PRESSED
     memory = dataclasses.replace(SHORT, kind=Kind.MEMORY)
     assert told(**refuses, pressures=(memory,)).state is State.MISSING
 
