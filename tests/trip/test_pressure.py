@@ -229,7 +229,7 @@ class Between:
 
 
 #: Takes its time, so that the engine can go while it runs.
-SLOW = "import time\n\ntime.sleep(2)\n"
+SLOW = "import time\n\ntime.sleep(0.5)\n"
 
 
 def test_engine_that_hangs_or_goes_makes_workers_wait_and_counts_for_nothing(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_engine_that_hangs_or_goes_makes_workers_wait_and_counts_for_nothing(tmp
         # It goes in the middle of a run: the run is spoiled, and that counts for nothing.
         slow = shop.upload("slow", stats_py=SLOW + (right / "stats.py").read_text())
         second = shop.values(*hand_in, "Ben", "median-stats", slow)["attempt"]
-        until(lambda: bool(shop.containers()), shop.log)
+        until(lambda: _state(shop, second) == "running", shop.log)
         between.go()
         until(lambda: _state(shop, second) == "queued", shop.log)
         until(lambda: doing() == [why], shop.log)
