@@ -160,13 +160,21 @@ def run(lease: Lease, parts: Parts) -> None:
     with logs.stage("prepare"):
         frozen = judging.thaw(submission.snapshot, parts)
         files = bundle.unpack(parts.blobs.get(submission.bundle), expected=submission.bundle).files
+    killed = False
+
+    def keep(event: protocol.Event) -> None:
+        nonlocal killed
+        killed |= isinstance(event, protocol.Finished) and event.reason in _KILLED
+        lease.keep(event)
+
     for last in (False, True):
         started_at = parts.clock()
         with logs.stage("run"):
             outcome = parts.sandbox.run(
-                order(lease.claim.attempt.id, lease.claim.epoch, frozen, files), on_event=lease.keep
+                order(lease.claim.attempt.id, lease.claim.epoch, frozen, files), on_event=keep
             )
-        _unless_short(outcome, parts)
+        if killed or outcome.end in _ENDED:
+            _unless_short(outcome.end, parts)
         if outcome.end is not protocol.End.LEARNER_LOST or last:
             break
         log.warning("learner's container went unexplained; once more in a fresh one")
@@ -182,17 +190,17 @@ def run(lease: Lease, parts: Parts) -> None:
     parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
 
 
-#: Ends that the kernel makes, too, when the whole machine is out of memory: learners' processes go first.
-_KILLED = frozenset({protocol.End.LEARNER_LOST, protocol.End.MEMORY, protocol.End.GRADER_MEMORY})
+#: What the kernel makes, too, when the whole machine is out of memory: learners' processes go first.
+_KILLED = frozenset({protocol.Reason.CRASH, protocol.Reason.MEMORY})
+_ENDED = frozenset({protocol.End.LEARNER_LOST, protocol.End.MEMORY, protocol.End.GRADER_MEMORY})
 
 
-def _unless_short(outcome: protocol.Outcome, parts: Parts) -> None:
-    if outcome.end not in _KILLED or parts.gauge is None:
-        return
-    short = parts.gauge.short_of_memory()
+def _unless_short(end: protocol.End, parts: Parts) -> None:
+    short = None if parts.gauge is None else parts.gauge.short_of_memory()
     if short is not None:
         raise Pressed(
-            f"run: expected memory for all of it, got the end {outcome.end.value} while short: {short}"
+            f"run: expected memory for all of it, got killed processes (end: {end.value}) "
+            f"while short: {short}"
         )
 
 

@@ -20,7 +20,7 @@ import structlog
 from assessor import catalog, gauge, pipeline, pressure, testing
 from assessor.errors import BlobFault, Pressed, SandboxFault, StoreFault
 from assessor.pressure import Least, Memory
-from assessor.sandbox.protocol import End, Order
+from assessor.sandbox.protocol import End, Ended, Event, Order, Reason
 from assessor.store import AttemptState
 from tests import small
 
@@ -223,12 +223,25 @@ def test_fault_of_another_kind_counts_again_once_nothing_is_short(bench: small.B
     assert states == [AttemptState.QUEUED, AttemptState.QUEUED, AttemptState.UNJUDGED]
 
 
-@pytest.mark.parametrize("end", [End.LEARNER_LOST, End.MEMORY, End.GRADER_MEMORY])
+def stopped(reason: Reason) -> Event:
+    return testing.finished(small.IDS[0], passed=False, reason=reason)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [End.LEARNER_LOST],
+        [End.MEMORY],
+        [End.GRADER_MEMORY],
+        [stopped(Reason.CRASH), Ended(wall_ms=1, processes=1)],
+        [stopped(Reason.MEMORY), Ended(wall_ms=1, processes=1)],
+    ],
+)
 def test_processes_that_go_while_the_machine_has_no_memory_fail_nobody(
-    bench: small.Bench, disk: Path, end: End
+    bench: small.Bench, disk: Path, steps: list[Event | End]
 ) -> None:
     little = Memory(place=pressure.MACHINE, available_bytes=MIB, total_bytes=8192 * MIB)
-    bench.fake.script = lambda order: iter([testing.collected(*small.IDS), end])
+    bench.fake.script = lambda order: iter([testing.collected(*small.IDS), *steps])
     bench.parts = replace(bench.parts, gauge=measured(disk, little))
     _, attempt = bench.submit()
     assert judge(bench, attempt.id) is AttemptState.QUEUED
@@ -239,3 +252,16 @@ def test_processes_that_go_while_the_machine_has_no_memory_fail_nobody(
     bench.clock.move(seconds=30)
     assert judge(bench, attempt.id) is AttemptState.JUDGED
     assert bench.parts.store.attempt(attempt.id).verdict == "failed", "with memory enough it is the learner's"
+
+
+def test_test_that_fails_by_itself_is_the_learners_however_little_memory_there_is(
+    bench: small.Bench, disk: Path
+) -> None:
+    little = Memory(place=pressure.MACHINE, available_bytes=MIB, total_bytes=8192 * MIB)
+    ended = Ended(wall_ms=1, processes=1)
+    steps = [testing.collected(*small.IDS), stopped(Reason.ASSERTION), stopped(Reason.TIMEOUT), ended]
+    bench.fake.script = lambda order: iter(steps)
+    bench.parts = replace(bench.parts, gauge=measured(disk, little))
+    _, attempt = bench.submit()
+    assert judge(bench, attempt.id) is AttemptState.JUDGED
+    assert bench.parts.store.attempt(attempt.id).verdict == "failed"
