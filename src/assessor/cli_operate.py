@@ -107,7 +107,7 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
                 beat=beat,
                 parent=parent,
                 burst=burst,
-                gate=None if parts.gauge is None else parts.gauge.why,
+                gate=wiring.gate(parts),
             )
         finally:
             parts.store.forget_worker(parts.worker)

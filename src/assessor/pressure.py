@@ -24,6 +24,8 @@ INTAKE_PART = 8
 LEAST_FILES = 1024
 #: Kept free for everything else beside the sandboxes, bytes.
 SPARE_BYTES = 256 * 1024**2
+#: What a pair of containers takes that only waits for work, bytes; twice what it is meant to.
+WAITING_BYTES = 128 * 1024**2
 
 _MIB = 1024**2
 

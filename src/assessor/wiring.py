@@ -34,6 +34,7 @@ from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, Sa
 from assessor.gauge import Engine, Gauge
 from assessor.jobs import Ring
 from assessor.parts import Parts
+from assessor.pressure import Kind
 from assessor.probe import examine as probe
 from assessor.profile import Role
 from assessor.sandbox import engine, protocol
@@ -70,12 +71,15 @@ def store(settings: Settings) -> Store:
     return Store.open(settings.database_url)
 
 
-def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
+def sandbox(
+    settings: Settings, *, owner: str | None = None, room: Callable[[], bool] = lambda: True
+) -> Sandbox:
     """The sandbox that the settings name.
 
     Args:
         settings: the settings.
         owner: whose its containers are; by default the installation's, which its sweep may remove.
+        room: whether there is room for one more place that waits for work.
 
     Raises:
         EngineMissing: no engine can be reached.
@@ -87,6 +91,7 @@ def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
         runtime=settings.runtime,
         owner=owner or str(settings.home),
         warm=settings.warm,
+        room=room,
         processors=Processors(settings.home / "processors"),
     )
 
@@ -109,6 +114,19 @@ def gauge(settings: Settings) -> Gauge:
         disks=places,
         asked=Engine() if settings.sandbox is SandboxKind.DOCKER else None,
     )
+
+
+def gate(parts: Parts) -> Callable[[], str | None]:
+    """A worker's gate: why it may take no job now, or None. While it may not, no sandbox waits for one."""
+
+    def why() -> str | None:
+        short = () if parts.gauge is None else parts.gauge.pressures()
+        # Where the engine itself does not answer, nothing can be taken away by it.
+        if short and parts.sandbox is not None and all(one.kind is not Kind.ENGINE for one in short):
+            parts.sandbox.shrink()
+        return pressure.why(short)
+
+    return why
 
 
 class Looker:
@@ -275,8 +293,8 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
         boxed: whether attempts are to be run; else no engine is needed.
     """
     opened = store(settings)
-    box = sandbox(settings) if boxed else None
     measured = gauge(settings)
+    box = sandbox(settings, room=lambda: measured.room(pressure.WAITING_BYTES)) if boxed else None
     try:
         yield Parts(
             store=opened,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import structlog
 
-from assessor import catalog, gauge, pipeline, pressure, testing
+from assessor import catalog, gauge, pipeline, pressure, testing, wiring
 from assessor.errors import BlobFault, Pressed, SandboxFault, StoreFault
 from assessor.pressure import Least, Memory
 from assessor.sandbox.protocol import End, Ended, Event, Order, Reason
@@ -164,6 +164,46 @@ def test_files_are_not_left_behind_when_the_row_finds_no_room(
         with pytest.raises(StoreFault):
             bench.submit(learner="second")  # the same files as the first one's
     assert bench.parts.blobs.names() == {mine.bundle, mine.snapshot}
+
+
+# --- waiting
+
+
+class Gone:
+    """An engine that is not there."""
+
+    def ping(self, timeout_s: float) -> None:
+        raise ConnectionRefusedError("gone on purpose")
+
+    def folder(self) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_gate_lets_nothing_through_and_no_sandbox_wait_while_a_disk_is_full(
+    bench: small.Bench, disk: Path
+) -> None:
+    shut = wiring.gate(bench.parts)
+    assert shut() is None
+    assert bench.fake.shrunk == 0
+    fill(disk, leave=4 * MIB)
+    assert bench.parts.gauge is not None
+    assert bench.parts.gauge.pressures(fresh=True)
+    assert shut() == "disk (home): expected 8 MiB free (9 MiB to go on)"
+    assert bench.fake.shrunk == 1
+    empty(disk)
+    assert not bench.parts.gauge.pressures(fresh=True)
+    assert shut() is None
+    assert bench.fake.shrunk == 1
+
+
+def test_gate_leaves_sandboxes_alone_that_an_engine_cannot_remove(bench: small.Bench, disk: Path) -> None:
+    away = gauge.Gauge(least=LEAST, disks={"home": disk}, asked=Gone(), remembered=tuple)
+    shut = wiring.gate(replace(bench.parts, gauge=away))
+    assert shut() == "engine (containers): expected an answer within 1 s (0.83 s to go on)"
+    assert bench.fake.shrunk == 0
 
 
 # --- judging

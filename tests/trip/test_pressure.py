@@ -107,6 +107,7 @@ def test_full_disk_makes_workers_wait_and_everything_handed_in_is_judged_once_th
     # Less than the least: workers wait, intake goes on.
     small.leave(8 * MIB)
     until(lambda: small.doing() == [f"waiting: {WHY}"], shop.log)
+    until(lambda: shop.containers() == [], shop.log)
     said = small.health()
     assert said.status == 1, said
     assert f"workers: 1 of 1 wait: {WHY}" in said.json["why"]
