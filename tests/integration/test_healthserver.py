@@ -6,19 +6,23 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from assessor import health, healthserver, settings, wiring
+from assessor import health, healthserver, pipeline, queueserver, settings, testing, wiring
 from assessor.errors import SettingInvalid
 from assessor.health import Report, State
+from tests import small
 
 
 class Looked:
@@ -178,6 +182,57 @@ def test_key_that_is_lost_or_gone_bad_is_missing(home: Path) -> None:
     assert found(look(home))["key"] == "cannot be used"
     config.key.unlink()
     assert found(look(home))["key"] == "is not there"
+
+
+def test_installation_is_told_with_what_waits_who_works_and_what_is_not_published(tmp_path: Path) -> None:
+    tasks = small.write_catalog(tmp_path / "catalog")
+    bench = small.make_bench(tmp_path, testing.FakeSandbox(script=testing.all_pass(small.IDS)), tasks=tasks)
+    store = bench.parts.store
+    try:
+        ago = {"news": 5, "late": 90, "published": 90}
+        for learner, seconds in ago.items():
+            bench.clock.now = wiring.now() - timedelta(seconds=seconds)
+            _, attempt = bench.submit(learner=learner)
+            pipeline.assess(attempt.id, 1, bench.parts)
+            if learner != "published":
+                shutil.rmtree(bench.parts.publisher.folder(attempt.id))
+        bench.clock.now = wiring.now() - timedelta(seconds=30)
+        bench.submit(learner="waits")
+        for name, doing in (("a", "idle"), ("b", "an-attempt"), ("c", "waiting: disk (home): expected much")):
+            store.heartbeat(name, host="h", pid=1, doing=doing, now=wiring.now())
+    finally:
+        store.close()
+    report = look(tmp_path)
+    assert found(report) == {
+        "queue": "is not up",
+        "key": "is not there",
+        "workers": "1 of 3 wait: disk (home): expected much",
+        "evidence": "1 judged attempts have no evidence folder yet",
+    }
+    assert (report.counts["judged"], report.counts["queued"]) == (3, 1)
+    assert report.workers == {"idle": 1, "working": 1, "waiting": 1}
+    assert report.oldest_s is not None
+    assert report.oldest_s >= 30
+
+
+def test_queue_server_that_hangs_is_told_from_one_that_is_not_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings.read({"ASSESSOR_SANDBOX": "unsafe_local"}, home=home)
+    assert queueserver.trouble(config) == ("is not up", False)
+    queueserver.ensure(home)
+    try:
+        assert queueserver.trouble(config) is None
+        monkeypatch.setattr(queueserver, "ANSWER_S", 0.2)
+        number = int((home / "queue" / "server.pid").read_text())
+        os.kill(number, signal.SIGSTOP)
+        try:
+            assert queueserver.trouble(config) == ("does not answer", False)
+        finally:
+            os.kill(number, signal.SIGCONT)
+        assert queueserver.trouble(config) is None
+    finally:
+        queueserver.stop(home)
 
 
 def test_process_ends_with_its_supervisor_and_tells_what_it_finds(home: Path) -> None:

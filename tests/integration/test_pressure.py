@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 import pytest
 import structlog
 
-from assessor import catalog, gauge, pipeline, pressure, testing, wiring
-from assessor.errors import BlobFault, Pressed, SandboxFault, StoreFault
+from assessor import catalog, gauge, jobs, pipeline, pressure, queueserver, settings, testing, wiring
+from assessor.errors import BlobFault, Pressed, QueueFault, SandboxFault, StoreFault
 from assessor.pressure import Least, Memory
 from assessor.sandbox.protocol import End, Ended, Event, Order, Reason
 from assessor.store import AttemptState
@@ -204,6 +205,30 @@ def test_gate_leaves_sandboxes_alone_that_an_engine_cannot_remove(bench: small.B
     shut = wiring.gate(replace(bench.parts, gauge=away))
     assert shut() == "engine (containers): expected an answer within 1 s (0.83 s to go on)"
     assert bench.fake.shrunk == 0
+
+
+def test_queue_server_on_a_full_disk_refuses_and_goes_on_when_there_is_room(disk: Path) -> None:
+    config = settings.read({"ASSESSOR_SANDBOX": "unsafe_local"}, home=disk)
+    bell = jobs.Ring(queueserver.ensure(disk))
+    try:
+        fill(disk, leave=0)
+        with pytest.raises(QueueFault):
+            bell.ring_all((f"a{number}", 1) for number in range(10_000))
+        until(lambda: queueserver.trouble(config) == ("answers, and refuses work", True))
+        empty(disk)
+        until(lambda: queueserver.trouble(config) is None)
+        bell.ring("late", 1)
+        assert ("late", 1) in bell.pending()
+    finally:
+        bell.close()
+        queueserver.stop(disk)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "not within 30 s"
+        time.sleep(0.05)
 
 
 # --- judging
