@@ -70,13 +70,11 @@ class Blobs:
         Raises:
             BlobFault: it cannot be opened.
         """
-        text = str(url)
-        if text.startswith("file://"):
-            text = text.removeprefix("file://")
+        folder = folder_of(url)
         try:
-            return cls(_Bucket(text) if _URL.match(text) else _Folder(Path(text).absolute()))
+            return cls(_Bucket(str(url)) if folder is None else _Folder(folder))
         except OSError as error:
-            raise BlobFault(f"blobs {text}: cannot be opened: {error}") from error
+            raise BlobFault(f"blobs {folder or url}: cannot be opened: {error}") from error
 
     @property
     def place(self) -> str:
@@ -152,6 +150,12 @@ class Blobs:
         except OSError as error:
             raise BlobFault(f"blobs {self.place}: cannot be listed: {error}") from error
         return frozenset(name for name in (f"sha256:{digits}" for digits in found) if _is_digest(name))
+
+
+def folder_of(url: str | Path) -> Path | None:
+    """The local folder that a path or URL means, or None for an object store."""
+    text = str(url).removeprefix("file://")
+    return None if _URL.match(text) else Path(text).absolute()
 
 
 def _is_digest(name: str) -> bool:

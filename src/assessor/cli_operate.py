@@ -25,9 +25,11 @@ from assessor import (
     pipeline,
     queueserver,
     reconcile,
+    settings,
     supervisor,
     wiring,
 )
+from assessor.cli_health import health_
 from assessor.errors import QueueFault, StoreFault
 from assessor.parts import Parts
 from assessor.probe import examine
@@ -43,9 +45,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 @click.command()
 @click.option("--workers", type=click.IntRange(1, 256), help="Worker processes [ASSESSOR_WORKERS, cores].")
+@click.option("--health", metavar="HOST:PORT", help="Answer GET /health there [ASSESSOR_HEALTH, nowhere].")
 @click.pass_obj
-def up(config: Settings, workers: int | None) -> None:
+def up(config: Settings, workers: int | None, health: str | None) -> None:
     """Run everything on this machine: queue server, workers, sweep. Ctrl-C ends it in order."""
+    told_health = config.health if health is None else settings.address(health, name="--health")
     with wiring.parts(config, boxed=False):
         pass  # the tables and the key are made once, before workers could race for them
     wiring.tasks(config)
@@ -62,6 +66,9 @@ def up(config: Settings, workers: int | None) -> None:
         ),
         supervisor.Child(name="sweep", command=[*program, *told, "sweep", *parent]),
     ]
+    if told_health is not None:
+        serve = ["health", "--serve", settings.shown(told_health)]
+        children.append(supervisor.Child(name="health", command=[*program, *told, *serve, *parent]))
     Console(stderr=True).print(
         f"assessor is up: {len(names)} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
     )
@@ -100,6 +107,7 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
                 beat=beat,
                 parent=parent,
                 burst=burst,
+                gate=wiring.gate(parts),
             )
         finally:
             parts.store.forget_worker(parts.worker)
@@ -233,4 +241,4 @@ def _print(as_json: bool, values: Any, words: str) -> None:
     click.echo(json.dumps(values, indent=2) if as_json else words)
 
 
-operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, backup_, restore, export, erase)
+operate: tuple[click.Command, ...] = (up, worker, sweep, doctor_, health_, backup_, restore, export, erase)

@@ -155,6 +155,16 @@ class Database:
             migrations.upgrade(connection)
 
 
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite database, by its URL, or None for any other, and for a URL that is none."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return None  # said by `open`, in words
+    sqlite = parsed.get_backend_name() == "sqlite"
+    return Path(parsed.database).absolute() if sqlite and parsed.database else None
+
+
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True)

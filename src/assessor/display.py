@@ -18,9 +18,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from assessor import judging, report, scoring
+from assessor import jobs, judging, report, scoring
 from assessor.catalog import Frozen
 from assessor.doctor import Check
+from assessor.health import Report, State
 from assessor.parts import Parts
 from assessor.probe import examine
 from assessor.sandbox import protocol
@@ -235,6 +236,23 @@ def guarantees_table(found: examine.Report) -> Table:
     return table
 
 
+def health_table(found: Report) -> RenderableType:
+    """How the installation is, for a person."""
+    style = {State.WELL: "green", State.PRESSED: "bold yellow", State.MISSING: "bold red"}
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("", "part", "found", "what to do"):
+        table.add_column(heading)
+    for line in found.lines:
+        mark = Text(line.state.value, style=style[line.state])
+        table.add_row(mark, line.name, Text(report.shown(line.found)), Text(line.mend))
+    oldest = "" if found.oldest_s is None else f", the oldest for {found.oldest_s} s"
+    workers = ", ".join(f"{number} {what}" for what, number in found.workers.items())
+    queued = found.counts.get("queued")
+    return Group(
+        table, "", f"queued: {'not known' if queued is None else queued}{oldest}; workers: {workers}"
+    )
+
+
 def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[str, Any]:
     """Queue, workers, sandboxes and medians by phase, as JSON values; times in milliseconds.
 
@@ -257,11 +275,12 @@ def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[s
 def installation(values: dict[str, Any]) -> RenderableType:
     """`installation_values` for a person."""
     queue = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in values["queue"].items())
-    busy = [row for row in values["workers"] if row["doing"] != "idle"]
+    told = [row for row in values["workers"] if row["doing"] != jobs.IDLE]
+    busy = [row for row in told if not row["doing"].startswith(jobs.WAITING)]
     lines = [
         f"attempts:  {queue}",
         f"workers:   {len(values['workers'])}, {len(busy)} at work",
-        *(f"           {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in busy),
+        *(f"           {plain(row['name'])} on {plain(row['host'])}: {plain(row['doing'])}" for row in told),
     ]
     boxes = values["sandboxes"]
     lines.append(f"sandboxes: {'no engine answers' if boxes is None else len(boxes)}")

@@ -14,7 +14,8 @@
     │   ├── StoreFault          the database cannot be read or written
     │   ├── BlobFault           the blob store cannot be read or written
     │   ├── QueueFault          the queue server cannot be reached
-    │   └── KeyFault            a signing key is missing, unreadable or not the one in use
+    │   ├── KeyFault            a signing key is missing, unreadable or not the one in use
+    │   └── Pressed             a disk, memory or the engine's patience is short; nothing is lost by waiting
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
     │   └── LeaseLost           another worker has taken the attempt over
@@ -110,6 +111,10 @@ class QueueFault(OperatorError):
 
 class KeyFault(OperatorError):
     """A signing key is missing, unreadable, or not the one in use."""
+
+
+class Pressed(OperatorError):
+    """A disk, memory or the engine's patience is short; nothing is lost, it goes on when there is enough."""
 
 
 class Fault(AssessorError):

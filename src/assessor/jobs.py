@@ -55,6 +55,10 @@ ANSWER_S = 5.0
 DEADLINE_S = 1800
 #: What a worker does that has no job.
 IDLE = "idle"
+#: How what a worker does begins while its gate says why it may take no job.
+WAITING = "waiting: "
+#: How long a worker that may take no job waits before it asks its gate again, seconds.
+GATE_S = 2.0
 
 
 class Ring:
@@ -125,6 +129,8 @@ def work(
     parent: int | None = None,
     deadline_s: int = DEADLINE_S,
     burst: bool = False,
+    gate: Callable[[], str | None] | None = None,
+    gate_s: float = GATE_S,
 ) -> None:
     """Look at one job after the other until told to stop. For the main thread of a process of its own.
 
@@ -135,12 +141,14 @@ def work(
         url: gives the queue server's URL, starting the embedded one where need be; asked at each connection.
         assess: called with attempt and epoch of each job; its errors are logged and end nothing.
         name: this worker among all, for people; a random part is added.
-        beat: called every `beat_s` seconds, from another thread, with what the worker does: an attempt's id
-            or `idle`.
+        beat: called every `beat_s` seconds, from another thread, with what the worker does: an attempt's id,
+            `idle`, or `waiting: ` and what the gate said.
         beat_s: seconds between two beats.
         parent: process whose end is a first SIGTERM, or None; a supervisor's, so that none is left behind.
         deadline_s: how long a job may take before this process ends itself with all stacks on standard error.
         burst: stop when the queue is empty.
+        gate: asked before a job is taken from the queue: why none may be taken now, or None.
+        gate_s: seconds until a gate that said why is asked again.
     """
     _forward_logs()
     job = type("Job", (payload.Job,), {"call": staticmethod(assess)})
@@ -162,6 +170,7 @@ def work(
                     )
                     worker.death_penalty_class = watchdog
                     worker.stop = stop
+                    worker.gate, worker.gate_s = gate, gate_s
                     worker.work(burst=burst, logging_level="WARNING")
                     if burst and not worker.cut_off:
                         return
@@ -191,6 +200,8 @@ class _Worker(rq.worker.SimpleWorker):
     """RQ's in-process worker, less what it does from signal handlers, threads and other people's commands."""
 
     stop: _Stop
+    gate: Callable[[], str | None] | None
+    gate_s: float
     cut_off = False  #: the server went away
 
     def dequeue_job_and_maintain_ttl(
@@ -209,6 +220,8 @@ class _Worker(rq.worker.SimpleWorker):
                 self.heartbeat()
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()
+                if self._shut():
+                    continue
                 try:
                     return self._next(None if timeout is None else 1)
                 except rq.exceptions.DequeueTimeout:
@@ -217,6 +230,19 @@ class _Worker(rq.worker.SimpleWorker):
             log.warning("queue went away", error=str(error))
             self.cut_off = True
         return None
+
+    def _shut(self) -> bool:
+        """Whether the gate lets no job be taken; if so, it was waited for, and the beat tells why."""
+        why = None if self.gate is None else self.gate()
+        if why is None:
+            self.stop.doing = IDLE
+            return False
+        told = f"{WAITING}{why}"
+        if self.stop.doing != told:
+            log.warning("no job is taken", why=why)
+        self.stop.doing = told
+        self.stop.asked.wait(self.gate_s)
+        return True
 
     def _next(self, timeout: int | None) -> tuple[rq.job.Job, rq.Queue] | None:
         taken = self.queue_class.dequeue_any(

@@ -142,6 +142,20 @@ class Learners(Database):
             if not _needed(connection, digest):
                 schema.doom(connection, [digest])
 
+    def discard(self, digest: str, remove: Callable[[str], None]) -> None:
+        """Remove a blob unless something needs it, without a word written: on a full disk too.
+
+        Under the lock of SQLite's one writer, so that no submission of the same bytes comes in between. Where
+        there are several writers, `doom` and `bury` are the safe way.
+
+        Args:
+            digest: of the blob.
+            remove: removes it.
+        """
+        with self.writing() as connection:
+            if not _needed(connection, digest):
+                remove(digest)
+
     def doomed(self) -> tuple[str, ...]:
         """The private blobs that nothing names any more and that are still to be removed, sorted."""
         with self.reading() as connection:

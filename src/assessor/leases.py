@@ -33,6 +33,9 @@ from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
 
 #: How far the clocks of two machines on one store may differ.
 SKEW = timedelta(seconds=5)
+#: How long an attempt waits after a fault that is not counted, seconds: for each epoch so far, and at most.
+PRESSED_S = 5.0
+MOST_PRESSED_S = 30.0
 
 _A = schema.attempts.c
 
@@ -171,6 +174,7 @@ class Leases(Database):
         claim: Claim,
         problem: str,
         *,
+        counted: bool = True,
         max_faults: int = 3,
         backoff_s: Sequence[float] = (1, 5, 25),
         now: datetime,
@@ -179,6 +183,9 @@ class Leases(Database):
 
         Args:
             problem: for the operator: what was expected, what came, where.
+            counted: whether it is one of the `max_faults`. One that came of a full disk, or of an engine that
+                is away, is not: it is tried again as often as it takes, after 5 s for each epoch so far, 30 s
+                at most.
             max_faults: how many epochs may end this way; the last of them ends the attempt.
             backoff_s: how long to wait after the first, second, ... fault; the last value goes on.
 
@@ -189,6 +196,10 @@ class Leases(Database):
             LeaseLost: the attempt went on without this worker; nothing was changed.
         """
         with self.writing() as connection:
+            if not counted:
+                wait_s = min(PRESSED_S * claim.epoch, MOST_PRESSED_S)
+                _own(connection, claim, problem=problem, **_queued(now, wait_s=wait_s))
+                return AttemptState.QUEUED
             _own(connection, claim, faults=_A.faults + 1, problem=problem)
             faults = read_attempt(connection, claim.attempt.id).faults
             if faults >= max_faults:

@@ -13,6 +13,7 @@ import pydantic
 
 from assessor import proof, publish
 from assessor.blobs import Blobs
+from assessor.gauge import Gauge
 from assessor.sandbox import protocol
 from assessor.store import Store
 
@@ -34,6 +35,7 @@ class Parts:
         host: name of this machine, for run.json.
         versions: versions of what takes part, for run.json.
         lease_s: how long a lease holds unrenewed, seconds.
+        gauge: says what is short on this machine, or None where nobody looks.
     """
 
     store: Store
@@ -48,6 +50,7 @@ class Parts:
     host: str
     versions: Mapping[str, str]
     lease_s: int
+    gauge: Gauge | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@
 A review or a rescore calls `judging.conclude` alone. Each stage takes plain values; what touches the world
 comes in as `Parts`. Whose fault a failure is, is decided here and nowhere else: whatever the submission does
 ends in a verdict, a lost lease is nobody's fault, and anything else that stops a run is ours and is tried
-again.
+again: without end where a full disk, too little memory or the engine's absence was the cause, which count for
+nothing.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,16 @@ from threading import Lock, Thread
 import structlog
 
 from assessor import bundle, catalog, intake, judging, logs, personal
-from assessor.errors import AssessorError, LeaseLost, QueueFault, SettingInvalid, StoreFault, TryRefused
+from assessor.errors import (
+    AssessorError,
+    BlobFault,
+    LeaseLost,
+    Pressed,
+    QueueFault,
+    SettingInvalid,
+    StoreFault,
+    TryRefused,
+)
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Submission
@@ -53,14 +64,17 @@ def submit(
         NotFound: there is no such task.
         AuthorError: the task is not ready to be judged.
         UploadRefused, TryRefused: nothing was kept.
+        Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
+    if parts.gauge is not None:
+        parts.gauge.require_intake()
     task = tasks.task(task_id)
     snapshot = catalog.freeze(tasks, task_id)
     received = intake.receive(upload, rules=task.submission, spool=spool)
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
-    owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
     try:
+        owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
         submission, attempt = parts.store.submit(
             id=parts.new_id(),
             attempt_id=parts.new_id(),
@@ -79,6 +93,9 @@ def submit(
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)
         raise
+    except StoreFault:
+        _discard(received.bundle.digest, parts)
+        raise
     # Once more, now that a row names it: somebody else's same bytes may have been erased in between.
     parts.blobs.put(received.bundle.data)
     log.info("submitted", attempt=attempt.id, task=task.id, bundle=submission.bundle)
@@ -86,11 +103,20 @@ def submit(
     return submission, attempt, received
 
 
+def _discard(bundle_digest: str, parts: Parts) -> None:
+    """Remove the files that came without a row to name them; the disk may be too full to note that."""
+    try:
+        parts.store.discard(bundle_digest, parts.blobs.remove)
+    except (BlobFault, StoreFault) as error:
+        log.warning("files without a submission left behind", bundle=bundle_digest, problem=str(error))
+
+
 def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
     """Judge one epoch of an attempt, whole; the state it is left in, or None where it was not ours to take.
 
     The last line of defence of a worker: any error that is not a lost lease is a fault of ours, kept with
-    the attempt, and leads to another epoch or, after the third, to *unjudged*.
+    the attempt, and leads to another epoch or, after the third, to *unjudged*. One that came of what is short
+    on this machine is kept too, and is none of the three.
     """
     claim = parts.store.claim(
         attempt_id, epoch, worker=parts.worker, lease_s=parts.lease_s, now=parts.clock()
@@ -101,17 +127,20 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
     with structlog.contextvars.bound_contextvars(attempt=attempt_id):
         try:
             with _kept(lease):
-                # A run that was kept before its worker went, or that a rescore scores again, is not repeated.
-                if parts.store.run(attempt_id) is None:
-                    run(lease, parts)
-                return judging.conclude(attempt_id, parts, claim=lease.claim)
+                try:
+                    # A run that was kept before its worker went, or that a rescore scores again, is not
+                    # repeated.
+                    if parts.store.run(attempt_id) is None:
+                        run(lease, parts)
+                    return judging.conclude(attempt_id, parts, claim=lease.claim)
+                except LeaseLost:
+                    raise
+                except Exception as error:
+                    # Under the lease still: a hanging engine is asked for seconds.
+                    return _fault(lease, error, parts)
         except LeaseLost as error:
             log.warning("lease lost", epoch=epoch, error=str(error))
             return None
-        except Exception as error:
-            problem = str(error) if isinstance(error, AssessorError) else f"{type(error).__name__}: {error}"
-            log.exception("fault", epoch=epoch, problem=problem)
-            return _fault(lease.claim, problem, parts)
 
 
 def run(lease: Lease, parts: Parts) -> None:
@@ -123,6 +152,7 @@ def run(lease: Lease, parts: Parts) -> None:
     Raises:
         LeaseLost: another worker has the attempt now.
         SandboxFault, OperatorError: ours; the attempt is to be tried again.
+        Pressed: processes of the learner went while memory is short; who knows why.
     """
     if parts.sandbox is None:
         raise SettingInvalid("expected a sandbox to run the attempt in, this process was wired without one")
@@ -130,12 +160,21 @@ def run(lease: Lease, parts: Parts) -> None:
     with logs.stage("prepare"):
         frozen = judging.thaw(submission.snapshot, parts)
         files = bundle.unpack(parts.blobs.get(submission.bundle), expected=submission.bundle).files
+    killed = False
+
+    def keep(event: protocol.Event) -> None:
+        nonlocal killed
+        killed |= isinstance(event, protocol.Finished) and event.reason in _KILLED
+        lease.keep(event)
+
     for last in (False, True):
         started_at = parts.clock()
         with logs.stage("run"):
             outcome = parts.sandbox.run(
-                order(lease.claim.attempt.id, lease.claim.epoch, frozen, files), on_event=lease.keep
+                order(lease.claim.attempt.id, lease.claim.epoch, frozen, files), on_event=keep
             )
+        if killed or outcome.end in _ENDED:
+            _unless_short(outcome.end, parts)
         if outcome.end is not protocol.End.LEARNER_LOST or last:
             break
         log.warning("learner's container went unexplained; once more in a fresh one")
@@ -149,6 +188,20 @@ def run(lease: Lease, parts: Parts) -> None:
         versions=parts.versions,
     )
     parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
+
+
+#: What the kernel makes, too, when the whole machine is out of memory: learners' processes go first.
+_KILLED = frozenset({protocol.Reason.CRASH, protocol.Reason.MEMORY})
+_ENDED = frozenset({protocol.End.LEARNER_LOST, protocol.End.MEMORY, protocol.End.GRADER_MEMORY})
+
+
+def _unless_short(end: protocol.End, parts: Parts) -> None:
+    short = None if parts.gauge is None else parts.gauge.short_of_memory()
+    if short is not None:
+        raise Pressed(
+            f"run: expected memory for all of it, got killed processes (end: {end.value}) "
+            f"while short: {short}"
+        )
 
 
 def order(attempt_id: str, epoch: int, frozen: catalog.Frozen, files: Mapping[str, bytes]) -> protocol.Order:
@@ -250,12 +303,31 @@ def _kept(lease: Lease) -> Iterator[None]:
         thread.join()
 
 
-def _fault(claim: Claim, problem: str, parts: Parts) -> AttemptState | None:
-    try:
-        state = parts.store.fault(claim, problem, now=parts.clock())
-    except LeaseLost as error:
-        log.warning("lease lost", error=str(error))
-        return None
+def _fault(lease: Lease, error: Exception, parts: Parts) -> AttemptState | None:
+    """Give the attempt back that our side spoiled.
+
+    Raises:
+        LeaseLost: the attempt is another's by now.
+        StoreFault: that could not be noted for as long as a lease lasts; the sweep finds the attempt.
+    """
+    claim = lease.claim
+    problem = str(error) if isinstance(error, AssessorError) else f"{type(error).__name__}: {error}"
+    short = None if parts.gauge is None else parts.gauge.blames(error)
+    if short is None:
+        log.error("fault", epoch=claim.epoch, problem=problem, exc_info=error)
+    else:
+        log.warning("spoiled by what is short; not counted", epoch=claim.epoch, problem=problem, short=short)
+    deadline = time.monotonic() + parts.lease_s
+    while True:
+        try:
+            state = parts.store.fault(claim, problem, counted=short is None, now=parts.clock())
+            break
+        except StoreFault as fault:
+            # A disk that was full a moment ago may not be: what it took is often a file of this very run.
+            if time.monotonic() >= deadline:
+                raise
+            log.warning("not noted yet", problem=str(fault))
+            time.sleep(0.5)
     if state is AttemptState.UNJUDGED:
         log.error("unjudged: three faults of ours; no try is used, an operator must look", problem=problem)
     return state

@@ -100,6 +100,28 @@ def ensure(home: Path) -> str:
     return address
 
 
+def trouble(settings: Settings) -> tuple[str, bool] | None:
+    """Why the queue server that these settings mean cannot be used, or None; none is started.
+
+    Returns:
+        What is wrong, without its address, and whether it is up and refuses: that is what it does while its
+        disk is full.
+    """
+    if settings.redis_url is None and not running(settings.home):
+        return "is not up", False
+    folder = settings.home.absolute() / "queue"
+    client = _client(settings.redis_url or f"unix://{quote(str(_socket(folder)))}")
+    try:
+        client.ping()
+    except redis.exceptions.ResponseError:
+        return "answers, and refuses work", True
+    except (redis.exceptions.RedisError, ValueError):
+        return "does not answer", False
+    finally:
+        client.close()
+    return None
+
+
 def running(home: Path) -> bool:
     """Whether the home's embedded server lives, answering or not."""
     lock = home.absolute() / "queue" / "server.lock"

@@ -46,6 +46,10 @@ class Settings:
         lease_s: how long a worker may be silent before its attempt is given to another, seconds.
         sweep_s: time between two sweeps, seconds.
         log_format: how log lines look.
+        least_disk_mib: free disk below which workers take nothing, MiB.
+        least_memory_mib: available memory below which workers take nothing, MiB.
+        slow_engine_s: how long the engine may take for an answer before workers take nothing, seconds.
+        health: host and port where `assessor up` answers `GET /health`, or None: nowhere.
     """
 
     home: Path
@@ -60,6 +64,10 @@ class Settings:
     lease_s: int = 12
     sweep_s: float = 3.0
     log_format: LogFormat = LogFormat.CONSOLE
+    least_disk_mib: int = 512
+    least_memory_mib: int = 768
+    slow_engine_s: float = 5.0
+    health: tuple[str, int] | None = None
 
     @property
     def spool(self) -> Path:
@@ -105,7 +113,39 @@ def read(
         lease_s=_whole(environ, "ASSESSOR_LEASE_S", 12, least=2, most=3600),
         sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 3.0, least=0.1, most=20),
         log_format=_choice(LogFormat, environ, "ASSESSOR_LOG_FORMAT", LogFormat.CONSOLE),
+        least_disk_mib=_whole(environ, "ASSESSOR_LEAST_DISK_MIB", 512, least=1, most=1024**2),
+        least_memory_mib=_whole(environ, "ASSESSOR_LEAST_MEMORY_MIB", 768, least=1, most=1024**2),
+        slow_engine_s=_number(environ, "ASSESSOR_SLOW_ENGINE_S", 5.0, least=0.1, most=60),
+        health=address(environ["ASSESSOR_HEALTH"], name="ASSESSOR_HEALTH")
+        if environ.get("ASSESSOR_HEALTH")
+        else None,
     )
+
+
+def address(text: str, *, name: str) -> tuple[str, int]:
+    """Host and port in `HOST:PORT`; an IPv6 address stands in brackets.
+
+    Args:
+        text: what was given.
+        name: the setting or flag that it was given by.
+
+    Raises:
+        SettingInvalid: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise SettingInvalid(f"{name}: expected HOST:PORT such as 127.0.0.1:8080, got {text!r}")
+    return host, int(port)
+
+
+def shown(pair: tuple[str, int]) -> str:
+    """`HOST:PORT`, as `address` reads it."""
+    host, port = pair
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 T = TypeVar("T", bound=StrEnum)
@@ -137,5 +177,5 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, least: flo
     except ValueError:
         raise SettingInvalid(f"{name}: expected a number, got {value!r}") from None
     if not least <= number <= most:
-        raise SettingInvalid(f"{name}: expected {least:g} to {most:g}, got {value}")
+        raise SettingInvalid(f"{name}: expected {least:.7g} to {most:.7g}, got {value}")
     return number

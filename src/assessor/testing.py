@@ -73,6 +73,7 @@ class FakeSandbox:
     script: Script
     isolation: str = "fake"
     orders: list[Order] = field(default_factory=list)
+    shrunk: int = 0
 
     def identity(self, profile: str, *, service: bool = False) -> Identity:
         """An identity that nobody can take for a real one."""
@@ -101,6 +102,10 @@ class FakeSandbox:
 
     def prepare(self, order: Order) -> None:
         """Nothing has to be ready."""
+
+    def shrink(self) -> None:
+        """Count that it was asked for."""
+        self.shrunk += 1
 
     def sweep(self) -> list[str]:
         """Nothing is ever left."""

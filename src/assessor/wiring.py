@@ -10,16 +10,31 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
-from assessor import __version__, blobs, catalog, doctor, proof, publish, queueserver
-from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault
+from assessor import (
+    __version__,
+    blobs,
+    catalog,
+    database,
+    doctor,
+    health,
+    pressure,
+    proof,
+    publish,
+    queueserver,
+)
+from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound, SandboxFault, StoreFault
+from assessor.gauge import Engine, Gauge
 from assessor.jobs import Ring
 from assessor.parts import Parts
+from assessor.pressure import Kind
 from assessor.probe import examine as probe
 from assessor.profile import Role
 from assessor.sandbox import engine, protocol
@@ -28,7 +43,7 @@ from assessor.sandbox.processors import Processors
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
 from assessor.settings import SandboxKind, Settings
-from assessor.store import Store
+from assessor.store import AttemptState, Store
 
 #: Named in run.json: what takes part in an outcome.
 NAMED = ("docker", "pytest", "hypothesis", "pydantic", "cryptography")
@@ -38,6 +53,12 @@ STATUS_S = 3
 
 #: In place of a profile's name: every learner's profile in the catalog.
 EVERY = "*"
+
+#: Seconds between two looks for evidence folders that are missing, and how old an attempt without one is no
+#: news any more.
+UNPUBLISHED_S = 60
+#: How many without one are looked at.
+MISSING = 1000
 
 
 def store(settings: Settings) -> Store:
@@ -50,12 +71,15 @@ def store(settings: Settings) -> Store:
     return Store.open(settings.database_url)
 
 
-def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
+def sandbox(
+    settings: Settings, *, owner: str | None = None, room: Callable[[], bool] = lambda: True
+) -> Sandbox:
     """The sandbox that the settings name.
 
     Args:
         settings: the settings.
         owner: whose its containers are; by default the installation's, which its sweep may remove.
+        room: whether there is room for one more place that waits for work.
 
     Raises:
         EngineMissing: no engine can be reached.
@@ -67,8 +91,103 @@ def sandbox(settings: Settings, *, owner: str | None = None) -> Sandbox:
         runtime=settings.runtime,
         owner=owner or str(settings.home),
         warm=settings.warm,
+        room=room,
         processors=Processors(settings.home / "processors"),
     )
+
+
+def gauge(settings: Settings) -> Gauge:
+    """What says whether disk, memory or the engine is short; nothing is read yet."""
+    places = {"home": settings.home}
+    file = database.file_of(settings.database_url)
+    if file is not None:
+        places["database"] = file.parent
+    folder = blobs.folder_of(settings.blobs_url)
+    if folder is not None:
+        places["blobs"] = folder
+    return Gauge(
+        least=pressure.Least(
+            disk_bytes=settings.least_disk_mib * 1024**2,
+            memory_bytes=settings.least_memory_mib * 1024**2,
+            slow_s=settings.slow_engine_s,
+        ),
+        disks=places,
+        asked=Engine() if settings.sandbox is SandboxKind.DOCKER else None,
+    )
+
+
+def gate(parts: Parts) -> Callable[[], str | None]:
+    """A worker's gate: why it may take no job now, or None. While it may not, no sandbox waits for one."""
+
+    def why() -> str | None:
+        short = () if parts.gauge is None else parts.gauge.pressures()
+        # Where the engine itself does not answer, nothing can be taken away by it.
+        if short and parts.sandbox is not None and all(one.kind is not Kind.ENGINE for one in short):
+            parts.sandbox.shrink()
+        return pressure.why(short)
+
+    return why
+
+
+class Looker:
+    """Looks at the installation, as often as somebody asks how it is; nothing is made or mended by it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._gauge = gauge(settings)
+        self._unpublished = 0
+        self._counted: float | None = None
+
+    def report(self) -> health.Report:
+        """How it is now."""
+        queue = queueserver.trouble(self._settings)
+        facts = health.Facts(
+            queue=None if queue is None else queue[0],
+            queue_refuses=queue is not None and queue[1],
+            pressures=self._gauge.pressures(),
+        )
+        return health.report(self._stored(facts))
+
+    def _stored(self, facts: health.Facts) -> health.Facts:
+        file = database.file_of(self._settings.database_url)
+        if file is not None and not file.exists():
+            return replace(facts, store="is not there yet; assessor up makes it")
+        try:
+            with contextlib.closing(store(self._settings)) as opened:
+                with opened.writing():
+                    pass  # the right to write is there, and nobody holds it for ever
+                waiting = opened.attempts_in(AttemptState.QUEUED, limit=1)
+                ages = [max(0, int((now() - one.queued_at).total_seconds())) for one in waiting]
+                return replace(
+                    facts,
+                    counts=opened.counts(),
+                    oldest_s=ages[0] if ages else None,
+                    workers=opened.workers(now()),
+                    key=self._key(opened),
+                    unpublished=self._missing(opened),
+                )
+        except StoreFault:
+            return replace(facts, store="cannot be opened, or not be written")
+
+    def _key(self, opened: Store) -> str | None:
+        if not self._settings.key.exists():
+            return "is not there"
+        try:
+            proof.open_key(self._settings.key, used=opened.used_keys())
+        except KeyFault:
+            return "cannot be used"
+        return None
+
+    def _missing(self, opened: Store) -> int:
+        # Every judged attempt is looked at: not each time that somebody asks.
+        if self._counted is None or time.monotonic() - self._counted >= UNPUBLISHED_S:
+            published = publish.Publisher(root=self._settings.evidence).published()
+            missing = sorted(opened.with_evidence() - published)[:MISSING]
+            ended = [opened.attempt(name).finished_at for name in missing]
+            late = timedelta(seconds=UNPUBLISHED_S)
+            self._unpublished = sum(one is not None and now() - one > late for one in ended)
+            self._counted = time.monotonic()
+        return self._unpublished
 
 
 class Cleaner:
@@ -174,7 +293,8 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
         boxed: whether attempts are to be run; else no engine is needed.
     """
     opened = store(settings)
-    box = sandbox(settings) if boxed else None
+    measured = gauge(settings)
+    box = sandbox(settings, room=lambda: measured.room(pressure.WAITING_BYTES)) if boxed else None
     try:
         yield Parts(
             store=opened,
@@ -191,8 +311,10 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             | {name: metadata.version(name) for name in NAMED}
             | {"python": platform.python_version()},
             lease_s=settings.lease_s,
+            gauge=measured,
         )
     finally:
+        measured.close()
         if box is not None:
             box.close()
         opened.close()
@@ -277,6 +399,7 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("blobs", lambda: [_blobs(settings)]),
         *_told("queue", lambda: [_queue(settings)]),
         *_told("key", lambda: [_key(settings)]),
+        *_told("room", lambda: _room(settings)),
     ]
 
 
@@ -364,3 +487,17 @@ def _key(settings: Settings) -> doctor.Check:
     finally:
         opened.close()
     return _good("key", key.key_id)
+
+
+def _room(settings: Settings) -> list[doctor.Check]:
+    measured = gauge(settings)
+    try:
+        short = measured.pressures()
+    finally:
+        measured.close()
+    if short:
+        return [
+            doctor.Check(name=one.name, ok=False, found=f"{one.found}, expected {one.limit}", mend=one.mend)
+            for one in short
+        ]
+    return [_good("room", pressure.told(measured.readings()))]

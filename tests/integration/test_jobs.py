@@ -304,7 +304,8 @@ def assess(attempt, epoch):
         raise
 print("up", file=out)
 jobs.work(url=lambda: queueserver.ensure(home), assess=assess, parent=parent,
-          beat=lambda doing: print("beat", doing, file=out), beat_s=0.05, deadline_s=int(sys.argv[4]))
+          beat=lambda doing: print("beat", doing, file=out), beat_s=0.05, deadline_s=int(sys.argv[4]),
+          gate=lambda: "shut" if int(sys.argv[5]) else None)
 print("out", file=out)
 """
 
@@ -312,11 +313,12 @@ print("out", file=out)
 class Process:
     """A worker in a process of its own, and the lines it wrote."""
 
-    def __init__(self, home: Path, *, parent: int = 0, deadline_s: int = 600) -> None:
+    def __init__(self, home: Path, *, parent: int = 0, deadline_s: int = 600, shut: int = 0) -> None:
         self.home = home
         self.lines = home / f"lines-{time.monotonic_ns()}"
         self.lines.touch()
-        command = [sys.executable, "-c", WORKER, str(home), str(self.lines), str(parent), str(deadline_s)]
+        told = [str(home), str(self.lines), str(parent), str(deadline_s), str(shut)]
+        command = [sys.executable, "-c", WORKER, *told]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
 
     def saw(self, line: str) -> bool:
@@ -464,3 +466,36 @@ def test_no_thread_and_no_handler_is_left_by_a_worker(served: str, bell: jobs.Ri
     bell.ring("a", 1)
     drain(served)
     assert (signal.getsignal(signal.SIGTERM), threading.active_count()) == before
+
+
+def test_worker_takes_nothing_while_its_gate_says_why_and_its_beat_tells(
+    served: str, bell: jobs.Ring
+) -> None:
+    told: list[str] = []
+    waiting = f"{jobs.WAITING}the disk is full"
+
+    def gate() -> str | None:
+        return None if waiting in told else "the disk is full"
+
+    bell.ring("a", 1)
+    bell.ring("b", 1)
+    seen: list[str] = []
+    jobs.work(
+        url=lambda: served,
+        assess=lambda attempt, _epoch: seen.append(f"{attempt}: {waiting in told}"),
+        beat=told.append,
+        beat_s=0.01,
+        gate=gate,
+        gate_s=0.01,
+        burst=True,
+    )
+    assert seen == ["a: True", "b: True"]
+
+
+def test_worker_whose_gate_is_shut_hears_a_stop(home: Path, start: Callable[..., Process]) -> None:
+    worker = start(shut=1)
+    ring(home, "a")
+    worker.until("beat waiting: shut")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.end()[0] == 0
+    assert not worker.saw("start a")

@@ -17,13 +17,14 @@ ROOMS = """
     entry zips tars archive intake
     harness
     sandbox
+    pressure memory gauge
     results scoring record evidence
     proof verify report page
     schema migrations database learners leases attempts store blobs backup personal publish
     parts judging pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    probe doctor wiring testing
-    display cli_operate cli_tasks cli __main__ __init__
+    probe doctor health healthserver wiring testing
+    display cli_health cli_operate cli_tasks cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}

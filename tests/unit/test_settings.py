@@ -38,6 +38,10 @@ def test_every_variable_is_heard() -> None:
             "ASSESSOR_LEASE_S": "60",
             "ASSESSOR_SWEEP_S": "0.5",
             "ASSESSOR_LOG_FORMAT": "json",
+            "ASSESSOR_LEAST_DISK_MIB": "100",
+            "ASSESSOR_LEAST_MEMORY_MIB": "200",
+            "ASSESSOR_SLOW_ENGINE_S": "2.5",
+            "ASSESSOR_HEALTH": "[::1]:8080",
         }
     )
     assert found == settings.Settings(
@@ -52,6 +56,10 @@ def test_every_variable_is_heard() -> None:
         lease_s=60,
         sweep_s=0.5,
         log_format=settings.LogFormat.JSON,
+        least_disk_mib=100,
+        least_memory_mib=200,
+        slow_engine_s=2.5,
+        health=("::1", 8080),
     )
 
 
@@ -62,7 +70,7 @@ def test_flag_wins_over_its_variable() -> None:
 
 
 def test_empty_variable_counts_as_unset() -> None:
-    names = ["HOME", "REDIS_URL", "SANDBOX", "WORKERS", "SWEEP_S", "LOG_FORMAT"]
+    names = ["HOME", "REDIS_URL", "SANDBOX", "WORKERS", "SWEEP_S", "LOG_FORMAT", "HEALTH"]
     assert settings.read({f"ASSESSOR_{name}": "" for name in names}) == settings.read({})
 
 
@@ -76,6 +84,9 @@ def test_empty_variable_counts_as_unset() -> None:
         ("WORKERS", "2.5", "ASSESSOR_WORKERS: expected a whole number, got '2.5'"),
         ("LEASE_S", "1", "ASSESSOR_LEASE_S: expected 2 to 3600, got 1"),
         ("SWEEP_S", "nan", "ASSESSOR_SWEEP_S: expected 0.1 to 20, got nan"),
+        ("LEAST_DISK_MIB", "0", "ASSESSOR_LEAST_DISK_MIB: expected 1 to 1048576, got 0"),
+        ("SLOW_ENGINE_S", "0", "ASSESSOR_SLOW_ENGINE_S: expected 0.1 to 60, got 0"),
+        ("HEALTH", "8080", "ASSESSOR_HEALTH: expected HOST:PORT such as 127.0.0.1:8080, got '8080'"),
         ("SWEEP_S", "inf", "ASSESSOR_SWEEP_S: expected 0.1 to 20, got inf"),
     ],
 )
@@ -83,3 +94,14 @@ def test_value_without_sense_is_refused_by_the_name_of_its_variable(name: str, v
     with pytest.raises(SettingInvalid) as caught:
         settings.read({f"ASSESSOR_{name}": value})
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:80", "[::1]:65535", "localhost:1", "example.org:8080"])
+def test_address_is_read_and_shown_as_it_was_given(text: str) -> None:
+    assert settings.shown(settings.address(text, name="--health")) == text
+
+
+@pytest.mark.parametrize("text", ["", ":80", "host:", "host:0", "host:65536", "::1:80", "host:٣", "host:-1"])
+def test_text_that_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(SettingInvalid, match=r"^--health: expected HOST:PORT"):
+        settings.address(text, name="--health")

@@ -286,6 +286,40 @@ def test_clock_set_back_ends_a_lease_instead_of_making_it_longer(store: Store) -
     assert store.expire(now=NOW - SKEW - timedelta(seconds=1)) == [("a1", 2)]
 
 
+def test_fault_that_is_not_counted_is_tried_again_without_end_after_waits_of_5_to_30_s(store: Store) -> None:
+    submit(store)
+    now, waits = NOW, []
+    for epoch in range(1, 21):
+        taken = claim(store, epoch=epoch, now=now)
+        assert store.fault(taken, f"disk full {epoch}", counted=False, now=now) is AttemptState.QUEUED
+        found = store.attempt("a1")
+        assert (found.faults, found.problem, found.epoch) == (0, f"disk full {epoch}", epoch + 1)
+        waits.append((found.not_before - now).total_seconds())
+        now = found.not_before
+    assert waits == [5, 10, 15, 20, 25, *[30] * 15]
+    # The three that count are all still there.
+    assert store.fault(claim(store, epoch=21, now=now), "ours", now=now) is AttemptState.QUEUED
+    assert store.attempt("a1").faults == 1
+
+
+def test_fault_that_is_not_counted_of_a_lost_lease_changes_nothing(store: Store) -> None:
+    submit(store)
+    taken = claim(store)
+    store.expire(now=later(LEASE_S))
+    before = store.attempt("a1")
+    with pytest.raises(LeaseLost):
+        store.fault(taken, "disk full", counted=False, now=later(LEASE_S))
+    assert store.attempt("a1") == before
+
+
+def test_blob_is_discarded_unless_something_needs_it(store: Store) -> None:
+    submit(store, bundle="mine")
+    gone: list[str] = []
+    for name in ("mine", "snapshot-digest", "orphan"):
+        store.discard(name, gone.append)
+    assert gone == ["orphan"]
+
+
 def test_clock_set_back_does_not_make_a_backoff_longer(store: Store) -> None:
     submit(store)
     store.fault(claim(store), "engine away", backoff_s=[100], now=NOW)

@@ -191,6 +191,10 @@ class Docker:
         """Have a pair wait that is fit for orders like this one; started in the background."""
         self._pool.prepare(self._fit(order))
 
+    def shrink(self) -> None:
+        """Remove every pair that waits."""
+        self._pool.shrink()
+
     def sweep(self, *, alive: Callable[[str], bool] = holder.lives) -> list[str]:
         """Remove this installation's containers and volumes whose holder is not alive.
 

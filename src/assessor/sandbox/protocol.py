@@ -276,6 +276,10 @@ class Sandbox(Protocol):
         """Have a place ready that is fit for orders like this one, in the background."""
         ...
 
+    def shrink(self) -> None:
+        """Let go of every place that waits: what they take is needed elsewhere."""
+        ...
+
     def sweep(self) -> list[str]:
         """Remove what processes of this installation left behind that are gone; names of the removed."""
         ...

@@ -96,6 +96,9 @@ class UnsafeLocal:
     def prepare(self, order: protocol.Order) -> None:
         """Nothing can be ready before it is needed."""
 
+    def shrink(self) -> None:
+        """Nothing waits."""
+
     def sweep(self) -> list[str]:
         """Nothing outlives the process that runs it."""
         return []
