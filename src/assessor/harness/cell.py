@@ -1,8 +1,8 @@
 """A cell: a fresh sealed place for one attempt, made of namespaces by a process that has no privilege.
 
 Comes in: what a cell may use, as a `Mould`. Goes out: a process that is the first of its own world and has
-nothing of the one that made it. What that process then does is left to the caller; when and how often cells
-are made, to `hangar`.
+nothing of the one that made it but its memory. What that process then does is left to the caller; when and
+how often cells are made, to `hangar`.
 
 A cell has, each of its own: users (one: its own id), processes, mounts, network (nothing, or loopback for a
 service), System V memory and queues, host name, control group view. Steps of making it:
@@ -26,12 +26,13 @@ Source: user_namespaces(7), pid_namespaces(7), mount_namespaces(7), pivot_root(2
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fcntl import ioctl
 from typing import Any
@@ -116,18 +117,17 @@ class Mould:
     program: bytes
 
 
-def make(mould: Mould, body: Callable[[int], None], *, kept: Sequence[int]) -> int:
-    """Fork a cell and run `body` as its first process; the cell is over when that process is.
+def make(mould: Mould, *, kept: Sequence[int]) -> tuple[int, int]:
+    """Fork a cell; it is over when its first process is.
 
     Args:
         mould: what it is like.
-        body: runs in the cell, sealed, with a folder for `score`; the process ends with status 70 where it
-            returns or raises.
         kept: descriptors that the cell keeps, above 2.
 
     Returns:
-        the process id of the cell's first process, a child of this one (which must be the first process
-        of its own namespace, so that it inherits orphans).
+        in the hangar, the process id of the cell's first process and -1: a child of this one, which must be
+        the first process of its own namespace, so that it inherits orphans. In the cell, where that process
+        goes on from here, sealed: 0, and a folder for `score`.
 
     Raises:
         CellError: it could not be made.
@@ -136,14 +136,14 @@ def make(mould: Mould, body: Callable[[int], None], *, kept: Sequence[int]) -> i
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        _leave(mould, body, name, tell, kept)
+        return 0, _leave(mould, name, tell, kept)
     os.close(name)
     os.close(tell)
     os.waitpid(child, 0)
     pid = _all(named)
     said = _all(told).decode(errors="replace")
     if pid and not said:
-        return int(pid)
+        return int(pid), -1
     if pid:
         os.waitpid(int(pid), 0)
     number, _, text = said.partition(" ")
@@ -153,8 +153,8 @@ def make(mould: Mould, body: Callable[[int], None], *, kept: Sequence[int]) -> i
     )
 
 
-def _leave(mould: Mould, body: Callable[[int], None], name: int, tell: int, kept: Sequence[int]) -> None:
-    # In the child: nothing of this frame's caller may ever run again.
+def _leave(mould: Mould, name: int, tell: int, kept: Sequence[int]) -> int:
+    # In the child: what the hangar was at is over, and an error of the making ends the process.
     try:
         user, group = os.getuid(), os.getgid()
         # The kernel gives the maps of a process that cannot be looked into to root alone.
@@ -182,12 +182,7 @@ def _leave(mould: Mould, body: Callable[[int], None], name: int, tell: int, kept
         number = (error.errno or 0) if isinstance(error, OSError) else 0
         os.write(tell, f"{number} {type(error).__name__}: {error}".encode())
         os._exit(70)
-    try:
-        body(scores)
-    except BaseException as error:
-        os.write(2, f"cell: {type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(70)
+    return scores
 
 
 def _all(descriptor: int) -> bytes:
@@ -283,12 +278,18 @@ def _bind_file(source: str, target: str) -> None:
 
 
 def _close(*spared: int) -> None:
-    """Close every descriptor above 2 but the spared ones: what the hangar holds is not for a cell."""
-    low = 3
-    for descriptor in sorted(spared):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
+    """Close every descriptor above 2 but the spared ones: what the hangar holds is not for a cell.
+
+    Those of the null device stay: they lead nowhere, and a library that holds one must not write to what
+    else gets its number.
+    """
+    null = os.stat(os.devnull).st_rdev
+    for descriptor in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if descriptor > 2 and descriptor not in spared:
+            # The listing's own is gone by now.
+            with contextlib.suppress(OSError):
+                if os.fstat(descriptor).st_rdev != null:
+                    os.close(descriptor)
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

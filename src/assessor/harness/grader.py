@@ -9,14 +9,14 @@ operator on standard error. Exit status 0 after the `end` event, 70 for a fault 
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import importlib
 import json
 import os
 import sys
-import tempfile
 import time
 import traceback
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -26,71 +26,101 @@ import pytest
 from . import bridge as bridge_
 from . import channel, frames, imports, learner, plugin, proxies, remote
 from .hub import Hub, ZygoteMissing
+from .learner import Work
 
 _FAULT = 70
 #: How long the learner's waiting process may take to connect.
 _CONNECT_S = 20
 #: Kept from the run's time to tell how it ended.
 _MARGIN_S = 0.25
+#: What a conftest file says that wants a part in pytest's start.
+_EARLY = (b"def pytest_", b"pytest_plugins")
 
 
-def warm(preload: list[str]) -> None:
-    """Run a test of nothing, so that the first real one finds everything imported."""
-    for name in preload:
-        importlib.import_module(name)
-    _warm(Path(learner.work_folder(os.environ)))
+def wait(preload: list[str], until: Callable[[], Work]) -> None:
+    """Get ready, ask what there is to do, run the tests and tell; ends the process.
 
-
-def work(start: int, out: int, *, scores: int | None = None) -> None:
-    """Read the start message, run the tests, tell; never returns.
+    pytest itself gets ready: it is started, and waits at the door of collection, the first thing that the
+    tests have a part in. What is forked there starts no pytest of its own.
 
     Args:
-        start: descriptor of the start message.
-        out: descriptor for events.
-        scores: the cell's folder for `cell.score`; on this side all go as soon as each other.
+        preload: modules to import meanwhile.
+        until: waits for work.
     """
-    if scores is not None:
-        os.close(scores)
-    os.set_inheritable(out, False)
-    os.dup2(2, 1)
-    plan, files = learner.read_start(start)
-    started = time.monotonic()
-    os.close(start)
-    learner.pin(plan)
-    folder = Path(learner.work_folder(os.environ))
+    status = _FAULT
     try:
-        status = run(plan, files, folder=folder / "tests", out=out, started=started)
+        for name in preload:
+            importlib.import_module(name)
+        folder = Path(learner.work_folder(os.environ)) / "tests"
+        folder.mkdir()
+        os.chdir(folder)
+        _warm(folder)
+        door = _Door(folder, until)
+        try:
+            pytest.main(_arguments(folder), plugins=[door, _Quiet()])
+        except BaseException as error:  # the time is up, outside of any test
+            print(f"grader: {type(error).__name__}: {error}", file=sys.stderr)
+        status = door.opened().finish()
     except ZygoteMissing as error:
         print(f"grader: {error}", file=sys.stderr)
-        status = _FAULT
     except BaseException:
         traceback.print_exc()
-        status = _FAULT
-    sys.stderr.flush()
-    os._exit(status)
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def main() -> None:
-    """Wait for the start message, run the tests, tell: the first process of a container of its own."""
-    start, out = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
-    warm(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")))
-    gc.collect()
-    gc.freeze()
-    os.write(out, frames.encode(b'{"kind":"ready"}'))
-    work(start, out)
+    """Wait for the start message, run the tests, tell: in a container that is the attempt's own."""
+    wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), learner.ready)
 
 
-def _warm(work: Path) -> None:
-    folder = Path(tempfile.mkdtemp(dir=work))
-    (folder / "test_nothing.py").write_text("def test_nothing(): assert 1 + 1 == 2\n")
-    pytest.main([*_arguments(folder), str(folder)], plugins=[_Quiet()])
+def _warm(folder: Path) -> None:
+    """Run a test of nothing, so that the first real one finds everything imported."""
+    file = folder / "test_nothing.py"
+    file.write_text("def test_nothing(): assert 1 + 1 == 2\n")
+    pytest.main(_arguments(folder), plugins=[_Quiet()])
     sys.modules.pop("test_nothing", None)
-    (folder / "test_nothing.py").unlink()
-    folder.rmdir()
+    file.unlink()
+
+
+class _Door:
+    """Where pytest waits: everything before the collection is done, and none of it knows of any test."""
+
+    def __init__(self, folder: Path, until: Callable[[], Work]) -> None:
+        self._folder = folder
+        self._until = until
+        self._run: Run | None = None
+        self._problem: BaseException = RuntimeError(
+            "expected pytest to come to its collection, it ended before"
+        )
+
+    def opened(self) -> Run:
+        """The run that came.
+
+        Raises:
+            BaseException: why none did.
+        """
+        if self._run is None:
+            raise self._problem
+        return self._run
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Wait for work, then let pytest go on with it."""
+        work = self._until()
+        try:
+            self._run = Run(work, self._folder)
+        except BaseException as error:  # told when pytest is over: it would only tell of it in its own way
+            self._problem = error
+        if self._run is None or self._run.early:
+            pytest.exit("expected a run that this start of pytest is fit for")
+        manager = session.config.pluginmanager
+        # The folder was empty when pytest looked for conftest files, and it keeps what it found.
+        manager._dirpath2confmods.clear()
+        manager.register(self._run.plugin)
+        self._run.alarm()
+        return (yield)
 
 
 class _Quiet:
@@ -112,46 +142,77 @@ def _arguments(folder: Path) -> list[str]:
         "--continue-on-collection-errors",
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
         *("-p", "no:faulthandler", "-p", "no:junitxml", "-p", "no:pastebin", "-p", "no:stepwise"),
-        *("-p", "_hypothesis_pytestplugin", "-c", os.devnull),
-        *(f"--rootdir={folder}", f"--confcutdir={folder}"),
+        *("-p", "_hypothesis_pytestplugin", "-p", f"{__package__}.fixtures", "-c", os.devnull),
+        # In memory: a file that is open before a fork is written to by all that come from it.
+        "--capture=sys",
+        *(f"--rootdir={folder}", f"--confcutdir={folder}", str(folder)),
     ]
 
 
-def run(plan: dict[str, Any], files: dict[str, bytes], *, folder: Path, out: int, started: float) -> int:
-    """Run the tests; the exit status.
+class Run:
+    """One run of a task's tests, from its start message on.
+
+    Args:
+        work: what there is to do.
+        folder: where the tests go.
+
+    Attributes:
+        plugin: what tells.
+        early: whether the tests have a part in pytest's start, which is over: it is to be started anew.
 
     Raises:
         ZygoteMissing: the learner's side never came.
     """
-    folder.mkdir(parents=True)
-    learner.write(folder, files)
-    deadline = started + plan["wall_ms"] / 1000
-    hub = Hub(plan=plan, deadline=deadline - _MARGIN_S)
 
-    def emit(event: dict[str, Any]) -> None:
-        _write(out, frames.encode(plugin.encode(event)))
+    def __init__(self, work: Work, folder: Path) -> None:
+        if work.scores is not None:
+            os.close(work.scores)  # on this side all go as soon as each other
+        os.set_inheritable(work.out, False)
+        os.dup2(2, 1)
+        plan, files = learner.read_start(work.start)
+        self._started = time.monotonic()
+        os.close(work.start)
+        learner.pin(plan)
+        self._out = work.out
+        self._folder = folder
+        self._deadline = self._started + plan["wall_ms"] / 1000 - _MARGIN_S
+        folder.mkdir(exist_ok=True)
+        os.chdir(folder)
+        learner.write(folder, files)
+        self._hub = Hub(plan=plan, deadline=self._deadline)
+        self._hub.connect_zygote(within_s=min(_CONNECT_S, plan["wall_ms"] / 1000))
+        bridge = bridge_.Bridge(self._hub, make=proxies.make)
+        remote.attach(bridge)
+        channel.attach(self._hub, bridge.note)
+        finder = imports.Finder(bridge)
+        finder.install()
+        plugin.follow_seed(bridge)
+        self.plugin = plugin.Plugin(bridge=bridge, finder=finder, emit=self._emit, seed=plan["seed"])
+        self.early = any(word in files.get("conftest.py", b"") for word in _EARLY)
+        self._alarm = contextlib.ExitStack()
 
-    hub.connect_zygote(within_s=min(_CONNECT_S, plan["wall_ms"] / 1000))
-    bridge = bridge_.Bridge(hub, make=proxies.make)
-    remote.attach(bridge)
-    channel.attach(hub, bridge.note)
-    finder = imports.Finder(bridge)
-    finder.install()
-    plugin.follow_seed(bridge)
-    own = plugin.Plugin(bridge=bridge, finder=finder, emit=emit, seed=plan["seed"])
-    package = __package__ or "harness"
-    arguments = [*_arguments(folder), "-p", f"{package}.fixtures", str(folder)]
-    os.chdir(folder)
-    try:
-        with plugin.alarm(own, deadline - _MARGIN_S):
-            pytest.main(arguments, plugins=[own, _Quiet()])
-    except BaseException as error:  # the time is up, outside of any test
-        print(f"grader: {type(error).__name__}: {error}", file=sys.stderr)
-    if time.monotonic() >= deadline - _MARGIN_S:
-        own.out_of_time()
-    emit({"kind": "end", "wall_ms": int((time.monotonic() - started) * 1000), "processes": hub.made})
-    hub.close()
-    return 0
+    def alarm(self) -> None:
+        """From here on the run ends when its time is up, whatever it is doing."""
+        self._alarm.enter_context(plugin.alarm(self.plugin, self._deadline))
+
+    def finish(self) -> int:
+        """Run what has not been run, tell the end; the exit status."""
+        if self.early:
+            try:
+                self.alarm()
+                pytest.main(_arguments(self._folder), plugins=[self.plugin, _Quiet()])
+            except BaseException as error:  # the time is up, outside of any test
+                print(f"grader: {type(error).__name__}: {error}", file=sys.stderr)
+        self._alarm.close()
+        if time.monotonic() >= self._deadline:
+            self.plugin.out_of_time()
+        wall_ms = int((time.monotonic() - self._started) * 1000)
+        self._emit({"kind": "end", "wall_ms": wall_ms, "processes": self._hub.made})
+        self._hub.close()
+        return 0
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        _write(self._out, frames.encode(plugin.encode(event)))
 
 
 def _write(descriptor: int, data: bytes) -> None:

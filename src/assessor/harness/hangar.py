@@ -28,10 +28,13 @@ import select
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from . import cell, cgroup, frames, seccomp
+from .learner import Work
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CHUNK = 1 << 16
@@ -46,12 +49,13 @@ _SETTLE_S = 2.0
 class Side(Protocol):
     """What a cell is for: `learner` or `grader`, as modules."""
 
-    def warm(self, preload: list[str]) -> None:
-        """Import while there is time; runs in the hangar, once."""
-        ...
+    def wait(self, preload: list[str], until: Callable[[], Work]) -> None:
+        """Get ready, ask once what there is to do, do it, and end the process.
 
-    def work(self, start: int, out: int, *, scores: int) -> None:
-        """Read the start message and do what it says; runs in each cell. Never returns."""
+        Args:
+            preload: modules to import meanwhile.
+            until: waits for work; in a hangar it returns in each cell anew.
+        """
         ...
 
 
@@ -60,12 +64,10 @@ class Hangar:
 
     Args:
         mould: what each is like.
-        side: what each is for.
     """
 
-    def __init__(self, mould: cell.Mould, side: Side) -> None:
+    def __init__(self, mould: cell.Mould) -> None:
         self._mould = mould
-        self._side = side
         self._pid = 0
         self._start = self._out = -1
         self._pending = bytearray()  # read, and not yet understood or passed on
@@ -79,33 +81,41 @@ class Hangar:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def serve(self) -> None:
-        """Make cells until standard input ends."""
-        self._baseline = cgroup.held(_CGROUP)
-        while True:
-            self._make()
-            _tell({"kind": "ready"})
-            if not self._attend():
-                return
+    def serve(self) -> Work:
+        """Make cells until standard input ends, and the process with it; returns in each cell."""
+        try:
+            self._baseline = cgroup.held(_CGROUP)
+            while True:
+                work = self._make()
+                if work is not None:
+                    return work
+                _tell({"kind": "ready"})
+                if not self._attend():
+                    os._exit(0)
+        except cell.CellError as error:
+            _tell({"kind": "failed", "problem": str(error), "refused": error.refused})
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        # Whoever called is in the middle of something that is for cells alone.
+        os._exit(70)
 
-    def _make(self) -> None:
+    def _make(self) -> Work | None:
         start, self._start = os.pipe()
         self._out, out = os.pipe()
         self._begun = self._ended = False
         self._before = cgroup.counters(_CGROUP)
-
-        def body(scores: int) -> None:
+        self._pid, scores = cell.make(self._mould, kept=(start, out))
+        if self._pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 0)
             os.dup2(null, 1)
             os.close(null)
-            self._side.work(start, out, scores=scores)
-
-        self._pid = cell.make(self._mould, body, kept=(start, out))
+            return Work(start=start, out=out, scores=scores)
         os.close(start)
         os.close(out)
+        return None
 
     def _attend(self) -> bool:
         """Serve the waiting cell to its end; whether there is still an owner."""
@@ -269,14 +279,16 @@ def main(arguments: list[str]) -> None:
             masked=asked["masked"],
             program=seccomp.program(asked["filter"]),
         )
-        side.warm(asked["preload"])
+    except seccomp.FilterError as error:
+        _tell({"kind": "failed", "problem": str(error), "refused": True})
+        sys.exit(70)
+
+    def until() -> Work:
         gc.collect()
         gc.freeze()
-        Hangar(mould, side).serve()
-    except (cell.CellError, seccomp.FilterError) as error:
-        refused = error.refused if isinstance(error, cell.CellError) else True
-        _tell({"kind": "failed", "problem": str(error), "refused": refused})
-        sys.exit(70)
+        return Hangar(mould).serve()
+
+    side.wait(asked["preload"], until)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import stat
 import sys
 import time
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,24 @@ _FIRST_TO_GO = 1000
 
 #: Where a sandbox has the work folder, and shows what its control group counts.
 _WORK = Path("/tmp")  # noqa: S108  a fresh file system of this attempt alone
-_COUNTERS = Path("/sys/fs/cgroup")
+COUNTERS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something to do, and the means.
+
+    Attributes:
+        start: descriptor of the start message.
+        out: descriptor for events.
+        scores: a cell's folder for `cell.score`, or None: what runs a submission goes first then.
+        counters: where the control group is seen.
+    """
+
+    start: int
+    out: int
+    scores: int | None = None
+    counters: Path = COUNTERS
 
 
 @dataclass
@@ -347,21 +364,29 @@ def warm(preload: list[str]) -> None:
         importlib.import_module(name)
 
 
-def work(
-    start: int, out: int, *, scores: int | None = None, folder: Path = _WORK, counters: Path = _COUNTERS
-) -> None:
-    """Read the start message, then serve the grader until it is gone.
+def wait(preload: list[str], until: Callable[[], Work]) -> None:
+    """Get ready, ask what there is to do, and serve the grader until it is gone; ends the process.
 
     Args:
-        start: descriptor of the start message.
-        out: descriptor for events; this side has none.
-        scores: a cell's folder for `cell.score`: what runs the submission goes before this process does.
-        folder: the work folder.
-        counters: where the control group is seen.
+        preload: modules to import meanwhile.
+        until: waits for work.
     """
-    os.close(out)
-    plan, files = read_start(start)
-    os.close(start)
+    warm(preload)
+    work = until()
+    try:
+        serve(work)
+        os._exit(0)
+    except BaseException as error:
+        os.write(2, f"learner: {type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(70)
+
+
+def serve(work: Work) -> None:
+    """Read the start message, then serve the grader until it is gone."""
+    os.close(work.out)  # this side has no events
+    plan, files = read_start(work.start)
+    os.close(work.start)
     pin(plan)
     hello = json.dumps({"nonce": plan["nonce"], "role": "zygote", "token": ""}).encode()
     deadline = time.monotonic() + plan["wall_ms"] / 1000
@@ -369,8 +394,14 @@ def work(
     if any(b"numpy" in content for name, content in files.items() if name.endswith(".py")):
         # Only now: that this takes long must never look like a side that did not come up.
         runner.warm_numpy()
-    Zygote(plan=plan, files=files, work=folder, cgroup_root=counters, control=control, scores=scores).serve()
-    os._exit(0)
+    Zygote(
+        plan=plan,
+        files=files,
+        work=Path(os.environ["HOME"]),
+        cgroup_root=work.counters,
+        control=control,
+        scores=work.scores,
+    ).serve()
 
 
 def work_folder(environment: Mapping[str, str]) -> str:
@@ -378,19 +409,23 @@ def work_folder(environment: Mapping[str, str]) -> str:
     return environment.get("ASSESSOR_WORK", str(_WORK))
 
 
-def main() -> None:
-    """Wait for the start message, then serve the grader: the first process of a container of its own."""
-    folder, counters = Path(work_folder(os.environ)), Path(os.environ.get("ASSESSOR_CGROUP", _COUNTERS))
-    warm(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")))
-    gc.collect()
-    gc.freeze()
-    os.write(1, frames.encode(b'{"kind":"ready"}'))
+def ready(counters: Path = COUNTERS) -> Work:
+    """Say that this process waits: the first one of a container that is the attempt's own."""
     start, out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(null, descriptor)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
     os.close(null)
-    work(start, out, folder=folder, counters=counters)
+    gc.collect()
+    gc.freeze()
+    os.write(out, frames.encode(b'{"kind":"ready"}'))
+    return Work(start=start, out=out, counters=counters)
+
+
+def main() -> None:
+    """Wait for the start message, then serve the grader: in a container that is the attempt's own."""
+    counters = Path(os.environ.get("ASSESSOR_CGROUP", COUNTERS))
+    wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), lambda: ready(counters))
 
 
 if __name__ == "__main__":
