@@ -62,7 +62,10 @@ GATE_S = 2.0
 
 
 class Ring:
-    """The bell: tells the workers that an epoch of an attempt is to be looked at.
+    """The bell: tells the workers that there is an attempt to be looked at.
+
+    A job names an epoch of an attempt, so that the sweep sees for what it was rung; the worker that takes it
+    looks at whichever attempt is next. So as many jobs as attempts that wait are enough, whatever they name.
 
     Args:
         url: the queue server's.
@@ -75,7 +78,7 @@ class Ring:
         )
 
     def ring(self, attempt_id: str, epoch: int) -> None:
-        """Queue a job for this epoch; nothing happens where one is queued already.
+        """Queue a job for this epoch.
 
         Raises:
             QueueFault: the server cannot be reached; nothing is lost, the sweep rings again.
@@ -90,18 +93,17 @@ class Ring:
         """
         with _faults("ring"):
             for attempt_id, epoch in calls:
+                # Not looked for first: that would read the whole list. One too many finds nothing left to do.
                 name = payload.job_id(attempt_id, epoch)
-                # Two at once may both queue it; the second job then finds the attempt taken.
-                if self._server.lpos(self._queue.key, name) is None:
-                    self._queue.enqueue_call(
-                        payload.FUNCTION,
-                        args=(attempt_id, epoch),
-                        job_id=name,
-                        description=name,
-                        timeout=-1,
-                        result_ttl=RESULT_TTL_S,
-                        failure_ttl=FAILURE_TTL_S,
-                    )
+                self._queue.enqueue_call(
+                    payload.FUNCTION,
+                    args=(attempt_id, epoch),
+                    job_id=name,
+                    description=name,
+                    timeout=-1,
+                    result_ttl=RESULT_TTL_S,
+                    failure_ttl=FAILURE_TTL_S,
+                )
 
     def pending(self) -> set[tuple[str, int]]:
         """The attempts and epochs that a job waits for, not those that a worker has taken from the queue.

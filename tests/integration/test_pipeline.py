@@ -205,7 +205,7 @@ def test_refused_upload_keeps_nothing(bench: small.Bench) -> None:
 def test_refused_try_keeps_no_files(tmp_path: Path) -> None:
     tasks = small.write_catalog(tmp_path / "catalog", tries=1)
     bench = small.make_bench(tmp_path, testing.FakeSandbox(script=ALL), tasks=tasks)
-    bench.submit()
+    assert assess(bench, bench.submit()[1].id) is AttemptState.JUDGED
     before = kept(bench)
     with pytest.raises(TryRefused, match="1 tries are allowed and all are used"):
         bench.submit("def total(numbers):\n    return 'another'\n")
@@ -405,7 +405,7 @@ def test_worker_that_lost_its_lease_in_a_run_keeps_nothing(bench: small.Bench) -
         yield testing.finished(small.IDS[0])
         bench.clock.move(minutes=5)
         assert store.expire(now=bench.clock()) == [(order.attempt, 2)]
-        assert store.claim(order.attempt, 2, worker="worker-2", lease_s=30, now=bench.clock())
+        assert store.claim(worker="worker-2", lease_s=30, now=bench.clock())
         yield testing.finished(small.IDS[1])
         raise AssertionError("the run went on although its lease is lost")
 

@@ -45,7 +45,7 @@ def submit(store: Store, blobs: Blobs, learner: str, number: int, *, work: bytes
         cooldown_s=0,
         now=NOW,
     )
-    claim = store.claim(f"a{number}", 1, worker="w", lease_s=30, now=NOW)
+    claim = store.claim(worker="w", lease_s=30, now=NOW)
     assert claim is not None
     store.add_event(claim, b'{"output": "printed by the work"}')
     return claim
