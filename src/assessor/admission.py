@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from assessor import schema
 from assessor.errors import NotFound, RateLimited, TryRefused
 from assessor.leases import SKEW
-from assessor.schema import UNUSED, Attempt, AttemptState, Kind, Submission
+from assessor.schema import UNUSED, Attempt, AttemptState, Submission
 from assessor.waiting import Rate
 
 #: How many of a learner's newest submissions for a task may be superseded at once. Only the newest can be
@@ -85,7 +85,7 @@ def supersede(
         by: id of the submission that takes its place.
 
     Returns:
-        The attempts as they were, oldest first; nearly always none or one.
+        The attempts as they were; nearly always none or one.
     """
     newest = (
         sa.select(_S.id)
@@ -94,14 +94,11 @@ def supersede(
         .limit(NEWEST)
     )
     names = connection.execute(newest).scalars().all()
-    query = (
-        sa.select(schema.attempts)
-        .where(_A.submission_id.in_(names), _A.number == 1, _untouched())
-        .order_by(_A.seq)
-        # PostgreSQL: one that a worker takes at this moment is that worker's.
-        .with_for_update(skip_locked=True)
-    )
-    found = [schema.as_attempt(row) for row in connection.execute(query)]
+    # The state is looked at below: asked for here, SQLite reads all that is queued to find it.
+    first = sa.select(schema.attempts).where(_A.submission_id.in_(names), _A.number == 1)
+    # PostgreSQL: one that a worker takes at this moment is that worker's.
+    rows = connection.execute(first.with_for_update(skip_locked=True)).all() if names else []
+    found = [one for one in map(schema.as_attempt, rows) if _untouched(one)]
     for one in found:
         connection.execute(
             schema.attempts.update()
@@ -111,13 +108,9 @@ def supersede(
     return found
 
 
-def _untouched() -> sa.ColumnElement[bool]:
-    return sa.and_(
-        _A.state == AttemptState.QUEUED,
-        _A.kind == Kind.GRADE,
-        _A.epoch == 1,
-        _A.started_at.is_(None),
-    )
+def _untouched(first: Attempt) -> bool:
+    """Whether no worker has ever had this first attempt of a submission."""
+    return first.state is AttemptState.QUEUED and first.epoch == 1 and first.started_at is None
 
 
 def check_tries(connection: sa.Connection, learner_id: str, task_id: str, tries: int | None) -> None:

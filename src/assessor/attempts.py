@@ -22,7 +22,7 @@ from assessor.schema import Attempt, AttemptState, EvidenceRow, Submission
 #: How many runs an expected time is made from.
 RUNS = 50
 #: How many of the newest runs are looked through for those of one task.
-LOOKED_AT = 300
+LOOKED_AT = 100
 
 _A = schema.attempts.c
 _S = schema.submissions.c

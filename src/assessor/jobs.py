@@ -43,8 +43,9 @@ from assessor.errors import AssessorError, QueueFault
 log = structlog.get_logger(__name__)
 
 QUEUE = "assessor"
-#: How long a finished job is kept, seconds.
-RESULT_TTL_S = 60
+#: How long a finished job is kept, seconds: not at all. Nobody reads it, and RQ's note of its result takes
+#: five times the memory of a job that waits.
+RESULT_TTL_S = 0
 #: How long a job that raised is kept for an operator to look at, seconds.
 FAILURE_TTL_S = 7 * 24 * 3600
 #: How long a worker waits for a job before it looks round, seconds; RQ makes its timeouts from it.
@@ -105,14 +106,17 @@ class Ring:
                     failure_ttl=FAILURE_TTL_S,
                 )
 
-    def pending(self) -> set[tuple[str, int]]:
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
         """The attempts and epochs that a job waits for, not those that a worker has taken from the queue.
+
+        Args:
+            limit: look at so many jobs, those that are taken next, or None for all.
 
         Raises:
             QueueFault: the server cannot be reached.
         """
         with _faults("list"):
-            names = self._server.lrange(self._queue.key, 0, -1)
+            names = self._server.lrange(self._queue.key, 0, -1 if limit is None else limit - 1)
         calls = (payload.named(_text(name)) for name in names)
         return {call for call in calls if call is not None}
 

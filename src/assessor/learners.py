@@ -90,6 +90,12 @@ class Learners(Database):
             learner = _find(connection, name)
             return {
                 "learner": {"id": learner.id, "name": learner.name, "salt": learner.salt.hex()},
+                "turns": [
+                    _plain(row)
+                    for row in connection.execute(
+                        sa.select(schema.turns).where(schema.turns.c.learner_id == learner.id)
+                    )
+                ],
                 "submissions": [
                     {**_plain(row), "attempts": _attempts(connection, row.id)}
                     for row in connection.execute(

@@ -24,7 +24,7 @@ from assessor.store import Store
 
 log = structlog.get_logger(__name__)
 
-#: How many waiting attempts one sweep looks at, the next first.
+#: How many waiting attempts, and how many jobs, one sweep looks at, the next first.
 SWEEP_LIMIT = 1000
 #: Seconds between two looks for evidence that is not published; they read every judged attempt.
 PUBLISH_S = 60.0
@@ -37,8 +37,8 @@ class Bell(Protocol):
         """Queue a job for this epoch."""
         ...
 
-    def pending(self) -> set[tuple[str, int]]:
-        """The attempts and epochs that a job waits for."""
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
+        """The attempts and epochs that a job waits for; of so many jobs at most."""
         ...
 
 
@@ -81,7 +81,7 @@ def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swe
     if not due:
         return Swept(expired=expired, rung=())
     # Asked after the rows: a job queued in between is seen, and not rung for twice.
-    pending = bell.pending()
+    pending = bell.pending(SWEEP_LIMIT)
     missing = max(0, len(due) - len(pending))
     rung = tuple(call for call in due if call not in pending)[:missing]
     for attempt_id, epoch in rung:

@@ -31,10 +31,10 @@ class Bell:
             raise QueueFault("away on purpose")
         self.jobs.append((attempt_id, epoch))
 
-    def pending(self) -> set[tuple[str, int]]:
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
         if self.away:
             raise QueueFault("away on purpose")
-        return set(self.jobs)
+        return set(self.jobs[:limit])
 
 
 @pytest.fixture
