@@ -94,7 +94,7 @@ class Ring:
         """
         with _faults("ring"):
             for attempt_id, epoch in calls:
-                # Not looked for first: that would read the whole list. One too many finds nothing left to do.
+                # Not looked for first: that would read the whole list, and one too many does no harm.
                 name = payload.job_id(attempt_id, epoch)
                 self._queue.enqueue_call(
                     payload.FUNCTION,

@@ -79,6 +79,21 @@ SUBMIT = (
 """
 )
 
+HAND_IN_AND_TAKE = (
+    OPEN
+    + """
+    me = int(sys.argv[2])
+    for number in range(40):
+        name = f"{me}-{number}"
+        learner = f"l{number % 3}"
+        store.learner(learner, new_id=learner, salt=b"salt")
+        store.submit(id="s" + name, attempt_id="a" + name, learner_id=learner, task_id="t",
+            task_version="1", task_digest="t", snapshot="t", bundle="b", tries=None, cooldown_s=0, now=now)
+        if number % 4 == me:
+            store.claim(worker=sys.argv[2], lease_s=30, now=now)
+"""
+)
+
 CLAIM_AND_HANG = (
     OPEN
     + """
@@ -164,6 +179,27 @@ def test_processes_that_submit_at_once_use_no_more_tries_than_allowed(url: str) 
     kept = sum(int(said) for said in together(SUBMIT, url, 4))
     counts = store.counts()
     assert (counts.running, counts.queued, counts.superseded) == (2, 0, kept - 2)
+    store.close()
+
+
+def test_processes_that_hand_in_and_take_at_once_lose_no_newest_submission(url: str) -> None:
+    """Each attempt is taken, or waits as the newest of its learner, or names a later one in its place."""
+    Store.open(url).close()
+    together(HAND_IN_AND_TAKE, url, 3)
+    store = Store.open(url)
+    counts = store.counts()
+    assert counts.queued + counts.running + counts.superseded == 3 * 40
+    assert counts.superseded > 0
+    order = [submission.id for submission in reversed(store.submissions(limit=1000))]
+    for learner in ("l0", "l1", "l2"):
+        theirs = store.submissions(learner=learner, limit=1000)
+        attempts = {one.id: store.latest(one.id) for one in theirs}
+        waiting = [name for name, one in attempts.items() if one.state is AttemptState.QUEUED]
+        assert waiting in ([], [theirs[0].id])
+        for name, attempt in attempts.items():
+            if attempt.state is AttemptState.SUPERSEDED:
+                assert attempt.superseded_by in attempts
+                assert order.index(attempt.superseded_by) > order.index(name)
     store.close()
 
 
