@@ -34,7 +34,7 @@ def later(seconds: float) -> datetime:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "store.sqlite"
     opened = Store.open(f"sqlite:///{file}")
-    for name in ("ada", "bob", "eve"):
+    for name in ("ada", "bob", "dan", "eve", "fay"):
         opened.learner(name, new_id=name, salt=b"salt")
     opened.close()
     return file
@@ -171,8 +171,10 @@ def test_attempt_sent_back_by_a_fault_keeps_its_turn_and_gives_newcomers_none_be
     store.fault(spoiled, "engine away", backoff_s=[5], now=NOW)
     submit(store, "eve0", learner="eve")
     assert drained(store, now=later(4)) == ["bob0", "eve0", "bob1", "bob2"]
-    submit(store, "bob3", learner="bob", now=later(5))
-    assert drained(store, now=later(5)) == ["ada0", "bob3"]
+    submit(store, "fay0", learner="fay", now=later(5))
+    assert take(store, now=later(5)).attempt.id == "ada0"
+    submit(store, "dan0", learner="dan", now=later(5))
+    assert drained(store, now=later(5)) == ["fay0", "dan0"], "the class was not taken back to an early turn"
 
 
 # --- overdue
