@@ -46,14 +46,7 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
     )
-    # What waits already keeps its order, before all that comes later.
-    op.execute("UPDATE attempts SET turn = seq")
+    # What waits already is of one turn, and so keeps its order before all that comes later.
     op.execute("UPDATE attempts SET queue_class = 3 WHERE kind = 'regrade'")
-    last = op.get_bind().execute(sa.text("SELECT coalesce(max(seq), 0) FROM attempts")).scalar_one()
-    op.bulk_insert(
-        counters,
-        [
-            *({"name": name, "value": last} for name in ("exam", "normal", "practice", "regrade")),
-            {"name": "overdue", "value": 0},
-        ],
-    )
+    names = ("exam", "normal", "practice", "regrade", "overdue")
+    op.bulk_insert(counters, [{"name": name, "value": 0} for name in names])
