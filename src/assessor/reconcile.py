@@ -83,7 +83,9 @@ def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swe
     # Asked after the rows: a job queued in between is seen, and not rung for twice.
     pending = bell.pending(SWEEP_LIMIT)
     missing = max(0, len(due) - len(pending))
-    rung = tuple(call for call in due if call not in pending)[:missing]
+    silent = [call for call in due if call not in pending]
+    # The last ones: a worker may be busy with a job that names the first, and removes it when it is done.
+    rung = tuple(silent[len(silent) - missing :])
     for attempt_id, epoch in rung:
         bell.ring(attempt_id, epoch)
     return Swept(expired=expired, rung=rung)

@@ -1,4 +1,4 @@
-"""What one submission costs beside few and many others is measured; a job takes little of the queue server."""
+"""What one submission costs beside few and many others is measured; a job takes little memory."""
 
 from __future__ import annotations
 

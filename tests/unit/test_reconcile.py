@@ -90,8 +90,8 @@ def test_job_counts_for_any_attempt_that_waits_since_a_worker_takes_the_next_one
     store.claim(worker="w", lease_s=LEASE_S, now=NOW)
     assert reconcile.sweep(store, bell, now=NOW).rung == ()
     bell.jobs.pop(0)
-    assert reconcile.sweep(store, bell, now=NOW).rung == (("b", 1),)
-    assert reconcile.sweep(store, bell, now=after(LEASE_S)).rung == (("a", 2),)
+    assert reconcile.sweep(store, bell, now=NOW).rung == (("c", 1),)
+    assert reconcile.sweep(store, bell, now=after(LEASE_S)).rung == (("b", 1),)
 
 
 def test_jobs_never_outnumber_what_waits_by_more_than_the_workers(

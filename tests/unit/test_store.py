@@ -561,6 +561,14 @@ def test_workers_that_fell_silent_are_left_out(store: Store) -> None:
     assert store.workers(later(70)) == ()
 
 
+def test_worker_is_said_to_do_what_it_has_under_a_lease_whatever_bell_it_heard(store: Store) -> None:
+    submit(store)
+    store.heartbeat("w", host="h", pid=1, doing="another", now=NOW)
+    store.heartbeat("w2", host="h", pid=2, doing="another", now=NOW)
+    claim(store, worker="w")
+    assert [(worker.name, worker.doing) for worker in store.workers(NOW)] == [("w", "a1"), ("w2", "another")]
+
+
 def test_naive_time_is_refused(store: Store) -> None:
     with pytest.raises(StoreFault, match="expected an aware datetime"):
         store.due(now=datetime(2026, 3, 1))
