@@ -234,7 +234,7 @@ def attempts_table(rows: Sequence[tuple[Submission, Attempt]]) -> Table:
 
 def _problem(attempt: Attempt) -> str:
     if attempt.superseded_by is not None:
-        return f"submission {attempt.superseded_by} took its place; no try used"
+        return f"by submission {attempt.superseded_by}; no try used"
     return report.shown(attempt.problem or "")
 
 

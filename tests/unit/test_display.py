@@ -116,7 +116,7 @@ def test_superseded_attempt_names_what_took_its_place(bench: small.Bench) -> Non
     old = bench.parts.store.attempt(attempt.id)
     said = text(display.attempts_table([(submission, old)]), width=200)
     assert "superseded" in said
-    assert f"submission {newer.id} took its place; no try used" in said
+    assert f"by submission {newer.id}; no try used" in said
     values = display.attempt_values(submission, old)
     assert (values["state"], values["superseded_by"]) == ("superseded", newer.id)
     assert display.follow([attempt.id], bench.parts.store, Console(file=io.StringIO())) == [old]
