@@ -14,10 +14,15 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from assessor import leases, schema, scoring
+from assessor import leases, schema, scoring, waiting
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import Attempt, AttemptState, EvidenceRow, Submission
+
+#: How many runs an expected time is made from.
+RUNS = 50
+#: How many of the newest runs are looked through for those of one task.
+LOOKED_AT = 100
 
 _A = schema.attempts.c
 _S = schema.submissions.c
@@ -32,6 +37,7 @@ class Counts:
     awaiting_review: int
     judged: int
     unjudged: int
+    superseded: int
 
 
 class Attempts(Database):
@@ -161,6 +167,31 @@ class Attempts(Database):
             found = {row.state: row.number for row in rows}
         return Counts(**{state.name.lower(): found.get(state, 0) for state in AttemptState})
 
+    def place(self, attempt_id: str, *, workers: int) -> waiting.Place | None:
+        """Where a queued attempt stands and how long it is to wait; None where it is not queued.
+
+        The time comes from the newest `RUNS` runs for the same task, or where there are none for any task.
+
+        Args:
+            attempt_id: which.
+            workers: how many take attempts now, one at a time each.
+
+        Raises:
+            NotFound: there is no such attempt.
+        """
+        with self.reading() as connection:
+            attempt = leases.read_attempt(connection, attempt_id)
+            if attempt.state is not AttemptState.QUEUED:
+                return None
+            position = leases.position(connection, attempt)
+            task_id = read_submission(connection, attempt.submission_id).task_id
+            runs = _runs_s(connection)
+        own = [seconds for task, seconds in runs if task == task_id]
+        expected_s = waiting.expected_s(
+            position, runs_s=own[:RUNS] or [seconds for _, seconds in runs[:RUNS]], workers=workers
+        )
+        return waiting.Place(position=position, workers=workers, expected_s=expected_s)
+
     def medians(self, *, last: int = 200) -> Mapping[str, float]:
         """Medians over the newest finished runs, milliseconds by phase, in the order of the phases.
 
@@ -194,6 +225,27 @@ def read_submission(connection: sa.Connection, id: str) -> Submission:
     if row is None:
         raise NotFound(f"expected the id of a submission, got {id!r}: the store has none of that id")
     return schema.as_submission(row)
+
+
+def _runs_s(connection: sa.Connection) -> list[tuple[str, float]]:
+    """Task and seconds of the newest runs that were concluded, the newest first."""
+    table = schema.runs
+    found: list[tuple[int, str, float]] = []
+    # Each state by itself: the index then has them in order.
+    for state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
+        query = (
+            sa.select(_A.seq, _S.task_id, _A.started_at, table.c.finished_at)
+            .join(table, sa.and_(table.c.attempt_id == _A.id, table.c.epoch == _A.run_epoch))
+            .join(schema.submissions, _S.id == _A.submission_id)
+            .where(_A.state == state)
+            .order_by(_A.seq.desc())
+            .limit(LOOKED_AT)
+        )
+        for seq, task_id, started_at, finished_at in connection.execute(query):
+            # A clock that was set back in between measured nothing.
+            if started_at is not None and finished_at >= started_at:
+                found.append((seq, task_id, (finished_at - started_at).total_seconds()))
+    return [(task_id, seconds) for _, task_id, seconds in sorted(found, reverse=True)]
 
 
 def newest(connection: sa.Connection, submission_id: str) -> Attempt:

@@ -28,6 +28,7 @@ from assessor import (
     reproduce,
     settings,
     verify,
+    waiting,
     wiring,
 )
 from assessor.cli_operate import LONG_RUNNING, operate
@@ -35,7 +36,7 @@ from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
-from assessor.store import Attempt, AttemptState
+from assessor.store import UNUSED, Attempt, AttemptState
 
 
 class Group(click.Group):
@@ -86,11 +87,23 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 @click.argument("task")
 @click.argument("upload", type=click.Path(path_type=Path))
 @click.option("--learner", required=True, help="The learner's name.")
+@click.option(
+    "--class",
+    "queue_class",
+    type=click.Choice([one.value for one in waiting.ASKED]),
+    help="The class of the queue that it waits in, in place of the task's own.",
+)
 @click.option("--follow", is_flag=True, help="Stay until it is judged, and show the result.")
 @as_json
 @click.pass_context
 def submit(
-    context: click.Context, task: str, upload: Path, learner: str, follow: bool, as_json: bool
+    context: click.Context,
+    task: str,
+    upload: Path,
+    learner: str,
+    queue_class: str | None,
+    follow: bool,
+    as_json: bool,
 ) -> None:
     """Hand in UPLOAD (a folder, zip or tar) for TASK."""
     config: Settings = context.obj
@@ -103,6 +116,7 @@ def submit(
             spool=config.spool,
             parts=parts,
             ring=wiring.ring(config),
+            queue_class=None if queue_class is None else waiting.Class(queue_class),
         )
         talk = Console(stderr=True)
         for path, reason in received.dropped:
@@ -114,12 +128,14 @@ def submit(
         if not parts.store.workers(parts.clock()):
             talk.print("no worker is running yet; start one with: assessor up", style="yellow")
         if not follow:
+            place = display.place(attempt, parts)
+            words = "a worker has it" if place is None else f"queued, {display.place_words(place)}"
             _print(
                 context,
                 as_json,
-                display.attempt_values(submission, attempt)
+                display.attempt_values(submission, attempt, place)
                 | {"dropped": [list(one) for one in received.dropped], "flags": list(received.flags)},
-                f"submission {submission.id}, attempt {attempt.id}: queued",
+                f"submission {submission.id}, attempt {attempt.id}: {words}",
             )
             return
         _follow(context, parts, attempt.id, as_json)
@@ -165,7 +181,8 @@ def status(
                 (submission, parts.store.latest(submission.id))
                 for submission in parts.store.submissions(learner, task, limit=20)
             ]
-        values: dict[str, Any] = {"attempts": [display.attempt_values(*row) for row in rows]}
+        place = None if attempt is None else display.place(rows[0][1], parts)
+        values: dict[str, Any] = {"attempts": [display.attempt_values(*row, place) for row in rows]}
         console = Console()
         if attempt is None:
             values |= display.installation_values(parts, wiring.sandboxes(config))
@@ -175,6 +192,8 @@ def status(
         if attempt is None:
             console.print(display.installation(values))
         console.print(display.attempts_table(rows))
+        if place is not None:
+            console.print(display.place_words(place))
 
 
 @main.command()
@@ -186,7 +205,7 @@ def show(context: click.Context, attempt: str, private: bool, as_json: bool) -> 
     """Show the result of ATTEMPT as its learner may see it."""
     with wiring.parts(context.obj, boxed=False) as parts:
         found = parts.store.attempt(attempt)
-        if found.state in (AttemptState.QUEUED, AttemptState.RUNNING, AttemptState.UNJUDGED):
+        if found.state in (AttemptState.QUEUED, AttemptState.RUNNING, *UNUSED):
             submission = parts.store.submission(found.submission_id)
             _print(
                 context,
@@ -369,7 +388,7 @@ def pack(context: click.Context, attempt: str, target: Path, as_json: bool) -> N
 
 def _follow(context: click.Context, parts: Parts, attempt_id: str, as_json: bool) -> None:
     (attempt,) = display.follow([attempt_id], parts.store, Console(stderr=True))
-    if attempt.state is AttemptState.UNJUDGED:
+    if attempt.state in UNUSED:
         submission = parts.store.submission(attempt.submission_id)
         _print(
             context,

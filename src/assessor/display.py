@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from assessor import jobs, judging, report, scoring
+from assessor import jobs, judging, report, scoring, waiting
 from assessor.catalog import Frozen
 from assessor.doctor import Check
 from assessor.health import Report, State
@@ -26,6 +26,7 @@ from assessor.parts import Parts
 from assessor.probe import examine
 from assessor.sandbox import protocol
 from assessor.store import OPEN, Attempt, AttemptState, Store, Submission
+from assessor.waiting import Place
 
 #: Time between two looks at an attempt that is followed, seconds.
 LOOK_S = 0.1
@@ -36,6 +37,7 @@ _STATE_STYLE = {
     AttemptState.AWAITING_REVIEW: "yellow",
     AttemptState.JUDGED: "green",
     AttemptState.UNJUDGED: "magenta",
+    AttemptState.SUPERSEDED: "dim",
 }
 
 
@@ -45,7 +47,7 @@ def plain(text: str) -> str:
 
 
 def exit_status(attempt: Attempt) -> int:
-    """The command line's exit status for an attempt: 0 passed, 1 failed, 3 unjudged, 4 awaiting review."""
+    """The command line's exit status for an attempt: 0 passed, 1 failed, 3 not judged, 4 awaiting review."""
     if attempt.state is AttemptState.AWAITING_REVIEW:
         return 4
     if attempt.state is not AttemptState.JUDGED:
@@ -53,8 +55,26 @@ def exit_status(attempt: Attempt) -> int:
     return 0 if attempt.verdict == scoring.Verdict.PASSED else 1
 
 
-def attempt_values(submission: Submission, attempt: Attempt) -> dict[str, Any]:
-    """An attempt as JSON values; the score is `[numerator, denominator]`."""
+def place(attempt: Attempt, parts: Parts) -> Place | None:
+    """Where the attempt stands in the queue, or None where it is not queued."""
+    seen = parts.store.workers(parts.clock())
+    taking = [worker for worker in seen if not worker.doing.startswith(jobs.WAITING)]
+    return parts.store.place(attempt.id, workers=len(taking))
+
+
+def place_words(found: Place) -> str:
+    """Where an attempt stands, for a person; the time is an estimate and says so."""
+    if found.expected_s is not None:
+        until = f"judged in {waiting.about(found.expected_s)}"
+    elif found.workers:
+        until = "no run was measured yet"
+    else:
+        until = "no worker takes any now"
+    return f"place {found.position} in the queue, {until}"
+
+
+def attempt_values(submission: Submission, attempt: Attempt, found: Place | None = None) -> dict[str, Any]:
+    """An attempt as JSON values; the score is `[numerator, denominator]`, `place` null unless given."""
     return {
         "submission": submission.id,
         "task": submission.task_id,
@@ -69,6 +89,15 @@ def attempt_values(submission: Submission, attempt: Attempt) -> dict[str, Any]:
         "score": None if attempt.score is None else [attempt.score.numerator, attempt.score.denominator],
         "level": attempt.level,
         "problem": attempt.problem,
+        "class": attempt.queue_class.value,
+        "superseded_by": attempt.superseded_by,
+        "place": None
+        if found is None
+        else {
+            "position": found.position,
+            "workers": found.workers,
+            "expected_s": None if found.expected_s is None else round(found.expected_s, 1),
+        },
     }
 
 
@@ -198,9 +227,15 @@ def attempts_table(rows: Sequence[tuple[Submission, Attempt]]) -> Table:
             attempt.verdict or "",
             "" if attempt.score is None else report.percent(attempt.score),
             attempt.level or "",
-            Text(report.shown(attempt.problem or "")),
+            Text(_problem(attempt)),
         )
     return table
+
+
+def _problem(attempt: Attempt) -> str:
+    if attempt.superseded_by is not None:
+        return f"by submission {attempt.superseded_by}; no try used"
+    return report.shown(attempt.problem or "")
 
 
 def checks_table(found: Sequence[Check]) -> Table:

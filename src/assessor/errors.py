@@ -3,7 +3,8 @@
     AssessorError
     ├── LearnerError            the learner can mend it
     │   ├── UploadRefused       an upload breaks the intake rules; nothing was kept
-    │   └── TryRefused          the task's policy allows no further try now
+    │   ├── TryRefused          the task's policy allows no further try now
+    │   └── RateLimited         too many submissions in a short time; the text says when to come back
     ├── AuthorError             the author of a task, rubric, sandbox or badge can mend it
     │   ├── FileInvalid         an authored file is wrong: carries file, line and column
     │   └── ManifestStale       the lock of test ids does not fit the tests
@@ -46,6 +47,10 @@ class UploadRefused(LearnerError):
 
 class TryRefused(LearnerError):
     """The task's policy allows no further try now."""
+
+
+class RateLimited(LearnerError):
+    """A learner has handed in too often of late; nothing was kept, the text says when to come back."""
 
 
 class AuthorError(AssessorError):

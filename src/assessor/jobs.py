@@ -43,8 +43,9 @@ from assessor.errors import AssessorError, QueueFault
 log = structlog.get_logger(__name__)
 
 QUEUE = "assessor"
-#: How long a finished job is kept, seconds.
-RESULT_TTL_S = 60
+#: How long a finished job is kept, seconds: not at all. Nobody reads it, and RQ's note of its result takes
+#: five times the memory of a job that waits.
+RESULT_TTL_S = 0
 #: How long a job that raised is kept for an operator to look at, seconds.
 FAILURE_TTL_S = 7 * 24 * 3600
 #: How long a worker waits for a job before it looks round, seconds; RQ makes its timeouts from it.
@@ -62,7 +63,10 @@ GATE_S = 2.0
 
 
 class Ring:
-    """The bell: tells the workers that an epoch of an attempt is to be looked at.
+    """The bell: tells the workers that there is an attempt to be looked at.
+
+    A job names an epoch of an attempt, so that the sweep sees for what it was rung; the worker that takes it
+    looks at whichever attempt is next. So as many jobs as attempts that wait are enough, whatever they name.
 
     Args:
         url: the queue server's.
@@ -75,7 +79,7 @@ class Ring:
         )
 
     def ring(self, attempt_id: str, epoch: int) -> None:
-        """Queue a job for this epoch; nothing happens where one is queued already.
+        """Queue a job for this epoch.
 
         Raises:
             QueueFault: the server cannot be reached; nothing is lost, the sweep rings again.
@@ -90,27 +94,29 @@ class Ring:
         """
         with _faults("ring"):
             for attempt_id, epoch in calls:
+                # Not looked for first: that would read the whole list, and one too many does no harm.
                 name = payload.job_id(attempt_id, epoch)
-                # Two at once may both queue it; the second job then finds the attempt taken.
-                if self._server.lpos(self._queue.key, name) is None:
-                    self._queue.enqueue_call(
-                        payload.FUNCTION,
-                        args=(attempt_id, epoch),
-                        job_id=name,
-                        description=name,
-                        timeout=-1,
-                        result_ttl=RESULT_TTL_S,
-                        failure_ttl=FAILURE_TTL_S,
-                    )
+                self._queue.enqueue_call(
+                    payload.FUNCTION,
+                    args=(attempt_id, epoch),
+                    job_id=name,
+                    description=name,
+                    timeout=-1,
+                    result_ttl=RESULT_TTL_S,
+                    failure_ttl=FAILURE_TTL_S,
+                )
 
-    def pending(self) -> set[tuple[str, int]]:
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
         """The attempts and epochs that a job waits for, not those that a worker has taken from the queue.
+
+        Args:
+            limit: look at so many jobs, those that are taken next, or None for all.
 
         Raises:
             QueueFault: the server cannot be reached.
         """
         with _faults("list"):
-            names = self._server.lrange(self._queue.key, 0, -1)
+            names = self._server.lrange(self._queue.key, 0, -1 if limit is None else limit - 1)
         calls = (payload.named(_text(name)) for name in names)
         return {call for call in calls if call is not None}
 

@@ -35,6 +35,11 @@ class Learners(Database):
         if not name:
             raise NotFound("expected the name of a learner, got an empty one")
         query = sa.select(schema.learners).where(_L.name == name)
+        with self.reading() as connection:
+            # Nearly always there: then no writer has to wait for this.
+            row = connection.execute(query).first()
+        if row is not None:
+            return Learner(id=row.id, name=row.name, salt=row.salt)
         with self.writing() as connection:
             row = connection.execute(query).first()
             if row is None:
@@ -85,6 +90,12 @@ class Learners(Database):
             learner = _find(connection, name)
             return {
                 "learner": {"id": learner.id, "name": learner.name, "salt": learner.salt.hex()},
+                "turns": [
+                    _plain(row)
+                    for row in connection.execute(
+                        sa.select(schema.turns).where(schema.turns.c.learner_id == learner.id)
+                    )
+                ],
                 "submissions": [
                     {**_plain(row), "attempts": _attempts(connection, row.id)}
                     for row in connection.execute(
@@ -131,6 +142,7 @@ class Learners(Database):
             connection.execute(
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None)
             )
+            connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
             gone = sorted(digest for digest in personal if not _needed(connection, digest))
             schema.doom(connection, gone)
         self.scrub()

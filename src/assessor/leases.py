@@ -3,14 +3,24 @@
 Comes in: attempts that `store` has queued, and the time. Goes out: the same attempts, each concluded once.
 Ringing the queue is left to `jobs`, removing containers to `reconcile`.
 
-                 claim                finish_run, conclude
+  SUPERSEDED
+      ^ submit
+      │          claim                finish_run, conclude
       QUEUED ────────────> RUNNING ─────────────────────────> JUDGED
         ^                   │   └──────────────────────────> AWAITING_REVIEW ──conclude──> JUDGED
         └── fault, expire ──┤
             (epoch + 1)     └──────────────────────────────> UNJUDGED
 
-Every step is one UPDATE that names the epoch (and for a claim's own steps the worker): when it changes no
-row, another worker has the attempt and `LeaseLost` is raised. So a worker that was thought dead and comes
+Who is next (docs/decisions/0007-fair-order.md): the first in the order of class, turn, sequence number that
+may be taken now. Turns make the order fair inside a class, as start-time fair queueing does: a learner's
+attempts stand one turn apart, and whoever had nothing of late begins at the turn that the class has come to.
+So one with a hundred attempts and one with a single one take turns, and none waits behind a crowd that came
+later. An attempt that waits for longer than `starve_s` is overdue: it goes first whatever its class, the
+longest waiting one before others; where many are, one attempt in `OVERDUE_SHARE` is theirs, so that a night's
+regrades hold up nobody. All of it is read from indexes: it costs the same among ten and ten thousand.
+
+Every later step is one UPDATE that names the epoch (and for a claim's own steps the worker): when it changes
+no row, another worker has the attempt and `LeaseLost` is raised. So a worker that was thought dead and comes
 back can spoil nothing, whatever it does.
 
 Clocks: a lease and a waiting time hold from the moment that they were written to their end. A clock that
@@ -30,27 +40,47 @@ from assessor import schema
 from assessor.database import Database
 from assessor.errors import LeaseLost, NotFound
 from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
+from assessor.waiting import Class
 
 #: How far the clocks of two machines on one store may differ.
 SKEW = timedelta(seconds=5)
 #: How long an attempt waits after a fault that is not counted, seconds: for each epoch so far, and at most.
 PRESSED_S = 5.0
 MOST_PRESSED_S = 30.0
+#: How long an attempt waits before it is overdue, unless told otherwise, seconds.
+STARVE_S = 600.0
+#: Of so many attempts taken, one is overdue, where any is.
+OVERDUE_SHARE = 4
 
 _A = schema.attempts.c
+_C = schema.counters.c
+_T = schema.turns.c
+#: The order in which attempts are taken; an index has it.
+_ORDER = (_A.queue_class, _A.turn, _A.seq)
 
 
 class Leases(Database):
     """The part of the store that workers and the reconciler use."""
 
     def claim(
-        self, attempt_id: str, epoch: int, *, worker: str, lease_s: float, now: datetime
+        self, *, worker: str, lease_s: float, now: datetime, starve_s: float = STARVE_S
     ) -> Claim | None:
-        """The right to this epoch, or None when it is taken, over, or not due yet."""
+        """The right to the attempt that is next, or None when none may be taken now.
+
+        Args:
+            worker: who asks.
+            lease_s: how long the lease lasts unrenewed, seconds.
+            now: the time.
+            starve_s: how long an attempt waits before it is overdue, seconds.
+        """
         with self.writing() as connection:
-            taken = _change(
+            attempt_id = _next(connection, now, starve_s)
+            if attempt_id is None:
+                return None
+            # SQLite has one writer, PostgreSQL has locked the row: what was queued a moment ago still is.
+            _change(
                 connection,
-                sa.and_(_A.id == attempt_id, _A.epoch == epoch, _due(now)),
+                _A.id == attempt_id,
                 state=AttemptState.RUNNING,
                 worker=worker,
                 leased_at=now,
@@ -58,10 +88,8 @@ class Leases(Database):
                 started_at=now,
                 events=0,
             )
-            if not taken:
-                return None
-            # An epoch is claimed once, so only rows that a hand put there could be in the way.
-            return Claim(attempt=read_attempt(connection, attempt_id), epoch=epoch, worker=worker)
+            attempt = read_attempt(connection, attempt_id)
+            return Claim(attempt=attempt, epoch=attempt.epoch, worker=worker)
 
     def renew(self, claim: Claim, *, lease_s: float, now: datetime) -> None:
         """Make the lease last `lease_s` from now.
@@ -248,10 +276,10 @@ class Leases(Database):
         return queued
 
     def due(self, *, now: datetime, limit: int = 1000) -> list[tuple[str, int]]:
-        """The `(attempt, epoch)` that a worker may claim now, oldest first."""
+        """The `(attempt, epoch)` that a worker may claim now, in order, whoever is overdue."""
         with self.reading() as connection:
             rows = connection.execute(
-                sa.select(_A.id, _A.epoch).where(_due(now)).order_by(_A.seq).limit(limit)
+                sa.select(_A.id, _A.epoch).where(_due(now)).order_by(*_ORDER).limit(limit)
             )
             return [(row.id, row.epoch) for row in rows]
 
@@ -275,6 +303,79 @@ def read_attempt(connection: sa.Connection, attempt_id: str) -> Attempt:
     if row is None:
         raise NotFound(f"expected the id of an attempt, got {attempt_id!r}: the store has none of that id")
     return schema.as_attempt(row)
+
+
+def position(connection: sa.Connection, attempt: Attempt) -> int:
+    """How many attempts are taken until this queued one is, itself counted.
+
+    In the order as it is now: one that becomes overdue, or comes later into a class above, goes before.
+    """
+    own = sa.select(_A.seq).where(_A.id == attempt.id).scalar_subquery()
+    mine = sa.tuple_(sa.literal(attempt.queue_class, schema.Ranked), sa.literal(attempt.turn), own)
+    before = sa.and_(_A.state == AttemptState.QUEUED, sa.tuple_(*_ORDER) < mine)
+    ahead: int = connection.execute(sa.select(sa.func.count()).where(before)).scalar_one()
+    return ahead + 1
+
+
+def turn(connection: sa.Connection, learner_id: str, queue_class: Class) -> int:
+    """The next turn of a learner in a class, noted as theirs; the caller has locked the learner.
+
+    Source: Goyal, Vin, Cheng: Start-time Fair Queuing, IEEE/ACM Transactions on Networking 5 (1997), with
+    attempts as packets of one length, and as virtual time the greatest turn that was taken in its order.
+    """
+    at = _counter(connection, queue_class)
+    own = sa.and_(_T.learner_id == learner_id, _T.queue_class == queue_class)
+    last: int | None = connection.execute(sa.select(_T.turn).where(own)).scalar()
+    if last is None:
+        values = {"learner_id": learner_id, "queue_class": queue_class, "turn": at}
+        connection.execute(schema.turns.insert().values(**values))
+        return at
+    new = max(at, last + 1)
+    connection.execute(schema.turns.update().where(own).values(turn=new))
+    return new
+
+
+def _next(connection: sa.Connection, now: datetime, starve_s: float) -> str | None:
+    """The id of the attempt that is next, and the counters moved on.
+
+    1. An attempt that is overdue, if it is their turn.
+    2. The first in order.
+    """
+    held = _counter(connection, schema.OVERDUE)
+    if held == 0 and (overdue := _overdue(connection, now, starve_s)) is not None:
+        _count(connection, schema.OVERDUE, OVERDUE_SHARE - 1)
+        return overdue
+    columns = (_A.id, _A.queue_class, _A.turn)
+    query = sa.select(*columns).where(_due(now)).order_by(*_ORDER).limit(1)
+    row = connection.execute(query.with_for_update(skip_locked=True)).first()
+    if row is None:
+        return None
+    if held > 0:
+        _count(connection, schema.OVERDUE, held - 1)
+    # One that a fault sent back goes by the turn that it had, and takes the class back to no earlier one.
+    if row.turn > _counter(connection, row.queue_class):
+        _count(connection, row.queue_class, row.turn)
+    found: str = row.id
+    return found
+
+
+def _overdue(connection: sa.Connection, now: datetime, starve_s: float) -> str | None:
+    # Two questions, since an index answers each at once: "or" would have all of them sorted.
+    for waited in (_A.queued_at <= now - timedelta(seconds=starve_s), _A.queued_at > now + SKEW):
+        query = sa.select(_A.id).where(_due(now), waited).order_by(_A.queued_at, _A.seq).limit(1)
+        found: str | None = connection.execute(query.with_for_update(skip_locked=True)).scalar()
+        if found is not None:
+            return found
+    return None
+
+
+def _counter(connection: sa.Connection, name: str) -> int:
+    value: int = connection.execute(sa.select(_C.value).where(_C.name == name)).scalar_one()
+    return value
+
+
+def _count(connection: sa.Connection, name: str, value: int) -> None:
+    connection.execute(schema.counters.update().where(_C.name == name).values(value=value))
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:

@@ -14,8 +14,10 @@ import pydantic
 from assessor import proof, publish
 from assessor.blobs import Blobs
 from assessor.gauge import Gauge
+from assessor.leases import STARVE_S
 from assessor.sandbox import protocol
 from assessor.store import Store
+from assessor.waiting import Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Parts:
         versions: versions of what takes part, for run.json.
         lease_s: how long a lease holds unrenewed, seconds.
         gauge: says what is short on this machine, or None where nobody looks.
+        rate: how often a learner may hand in, or None for any number.
+        starve_s: how long an attempt waits before it goes first whatever its class, seconds.
     """
 
     store: Store
@@ -51,6 +55,8 @@ class Parts:
     versions: Mapping[str, str]
     lease_s: int
     gauge: Gauge | None = None
+    rate: Rate | None = None
+    starve_s: float = STARVE_S
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from assessor.errors import (
     LeaseLost,
     Pressed,
     QueueFault,
+    RateLimited,
     SettingInvalid,
     StoreFault,
     TryRefused,
@@ -35,6 +36,7 @@ from assessor.errors import (
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Submission
+from assessor.waiting import Class
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +50,7 @@ def submit(
     spool: Path,
     parts: Parts,
     ring: Callable[[str, int], None],
+    queue_class: Class | None = None,
 ) -> tuple[Submission, Attempt, intake.Received]:
     """Take an upload in and queue its first attempt.
 
@@ -59,11 +62,12 @@ def submit(
         spool: folder outside the store where the upload is checked.
         parts: the world.
         ring: tells the queue; a queue that is away loses nothing, the sweep rings again.
+        queue_class: the class that it waits in, or None for the task's own.
 
     Raises:
         NotFound: there is no such task.
         AuthorError: the task is not ready to be judged.
-        UploadRefused, TryRefused: nothing was kept.
+        UploadRefused, TryRefused, RateLimited: nothing was kept.
         Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
     if parts.gauge is not None:
@@ -75,7 +79,7 @@ def submit(
     parts.blobs.put(received.bundle.data)
     try:
         owner = parts.store.learner(learner, new_id=parts.new_id(), salt=parts.new_salt())
-        submission, attempt = parts.store.submit(
+        submission, attempt, superseded = parts.store.submit(
             id=parts.new_id(),
             attempt_id=parts.new_id(),
             learner_id=owner.id,
@@ -87,8 +91,10 @@ def submit(
             tries=task.policy.tries,
             cooldown_s=task.policy.cooldown_s,
             now=parts.clock(),
+            queue_class=queue_class or task.policy.queue_class,
+            rate=parts.rate,
         )
-    except TryRefused:
+    except (TryRefused, RateLimited):
         # Blobs come before the rows that name them; these files are named by none, and must not stay.
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)
@@ -99,7 +105,9 @@ def submit(
     # Once more, now that a row names it: somebody else's same bytes may have been erased in between.
     parts.blobs.put(received.bundle.data)
     log.info("submitted", attempt=attempt.id, task=task.id, bundle=submission.bundle)
-    _ring(attempt, ring)
+    # One that takes another's place has that one's bell: a second would only find nothing left to do.
+    if not superseded:
+        _ring(attempt, ring)
     return submission, attempt, received
 
 
@@ -112,17 +120,25 @@ def _discard(bundle_digest: str, parts: Parts) -> None:
 
 
 def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
-    """Judge one epoch of an attempt, whole; the state it is left in, or None where it was not ours to take.
+    """Judge the attempt that is next, whole; the state it is left in, or None where none may be taken.
 
     The last line of defence of a worker: any error that is not a lost lease is a fault of ours, kept with
     the attempt, and leads to another epoch or, after the third, to *unjudged*. One that came of what is short
     on this machine is kept too, and is none of the three.
+
+    Args:
+        attempt_id: the attempt that the bell was rung for. A bell says that there is work, not which: who
+            is next is up to the store at this moment.
+        epoch: its epoch then.
+        parts: the world.
     """
     claim = parts.store.claim(
-        attempt_id, epoch, worker=parts.worker, lease_s=parts.lease_s, now=parts.clock()
+        worker=parts.worker, lease_s=parts.lease_s, now=parts.clock(), starve_s=parts.starve_s
     )
+    log.debug("bell", rung_for=attempt_id, epoch=epoch, took=None if claim is None else claim.attempt.id)
     if claim is None:
         return None
+    attempt_id, epoch = claim.attempt.id, claim.epoch
     lease = Lease(claim, parts)
     with structlog.contextvars.bound_contextvars(attempt=attempt_id):
         try:

@@ -1,8 +1,8 @@
 """The safety net: what waits is rung for, what nobody works on any more is removed.
 
-Comes in: the store, the bell, the sandbox. Goes out: jobs for every attempt that waits and that no job
-carries (its worker died, the queue server lost it, its waiting time after a fault is over), and the names
-of removed containers. Any number of these may run at once, on any number of machines.
+Comes in: the store, the bell, the sandbox. Goes out: as many jobs as attempts that wait (one is missing where
+a worker died, the queue server lost it, a waiting time after a fault is over), and the names of removed
+containers. Any number of these may run at once, on any number of machines.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from assessor.store import Store
 
 log = structlog.get_logger(__name__)
 
-#: How many waiting attempts one sweep looks at, the oldest first.
+#: How many waiting attempts, and how many jobs, one sweep looks at, the next first.
 SWEEP_LIMIT = 1000
 #: Seconds between two looks for evidence that is not published; they read every judged attempt.
 PUBLISH_S = 60.0
@@ -34,11 +34,11 @@ class Bell(Protocol):
     """The part of `jobs.Ring` that a sweep uses."""
 
     def ring(self, attempt_id: str, epoch: int) -> None:
-        """Queue a job for this epoch, unless one is queued."""
+        """Queue a job for this epoch."""
         ...
 
-    def pending(self) -> set[tuple[str, int]]:
-        """The attempts and epochs that a job waits for."""
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
+        """The attempts and epochs that a job waits for; of so many jobs at most."""
         ...
 
 
@@ -56,7 +56,7 @@ class Swept:
 
     Attributes:
         expired: attempts whose worker was silent for too long, each with its new epoch.
-        rung: attempts and epochs that no job carried.
+        rung: attempts and epochs that were rung for.
     """
 
     expired: tuple[tuple[str, int], ...]
@@ -64,10 +64,11 @@ class Swept:
 
 
 def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swept:
-    """Take attempts from silent workers, and ring for all that wait and that no job carries.
+    """Take attempts from silent workers, and ring until there are as many jobs as attempts that wait.
 
-    A job that a worker has just taken from the queue may be rung for once more: the second one finds its
-    attempt taken.
+    A job makes a worker take the attempt that is next, so it is their number that counts, not which they
+    name. While a worker has taken a job and not yet its attempt there may be one too many; the worker that
+    takes that one finds nothing left to do. Beyond `SWEEP_LIMIT` jobs none is added.
 
     Raises:
         StoreFault: the database cannot be used.
@@ -80,8 +81,11 @@ def sweep(store: Store, bell: Bell, *, now: datetime, max_lost: int = 10) -> Swe
     if not due:
         return Swept(expired=expired, rung=())
     # Asked after the rows: a job queued in between is seen, and not rung for twice.
-    pending = bell.pending()
-    rung = tuple(call for call in due if call not in pending)
+    pending = bell.pending(SWEEP_LIMIT)
+    missing = max(0, len(due) - len(pending))
+    silent = [call for call in due if call not in pending]
+    # The last ones: a worker may be busy with a job that names the first, and removes it when it is done.
+    rung = tuple(silent[len(silent) - missing :])
     for attempt_id, epoch in rung:
         bell.ring(attempt_id, epoch)
     return Swept(expired=expired, rung=rung)

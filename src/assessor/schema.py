@@ -5,8 +5,8 @@ migrations are `migrations/versions/`; a test holds that the two agree. Reading 
 `store` and the files it is made of (`leases`, `learners`).
 
     learners ──< submissions ──< attempts ──< events, runs, marks
-                                     └──── evidence
-    keys, workers, doomed: on their own
+       └──< turns                    └──── evidence
+    keys, workers, counters, doomed: on their own
 
 Rows are ordered by sequence numbers that the database gives, never by times: a clock can be set back.
 """
@@ -22,8 +22,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from assessor.waiting import Class
+
 #: The migration that these tables come from; a database that says so needs none.
-REVISION = "0001"
+REVISION = "0002"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,10 +39,14 @@ class AttemptState(StrEnum):
     AWAITING_REVIEW = "awaiting-review"  #: ran; a reviewer's mark is missing
     JUDGED = "judged"  #: has evidence; final
     UNJUDGED = "unjudged"  #: given up by our fault; final, uses no try
+    SUPERSEDED = "superseded"  #: no worker took it before its learner's next submission; final, uses no try
 
 
 #: States in which something is still to come.
 OPEN = (AttemptState.QUEUED, AttemptState.RUNNING, AttemptState.AWAITING_REVIEW)
+
+#: States in which an attempt uses no try.
+UNUSED = (AttemptState.UNJUDGED, AttemptState.SUPERSEDED)
 
 
 class Kind(StrEnum):
@@ -67,6 +73,19 @@ class Moment(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Ranked(sa.types.TypeDecorator[Class]):
+    """A class of the queue, kept as its place from 0, so that the database can sort by it."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Class | None, dialect: Any) -> int | None:
+        return None if value is None else list(Class).index(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> Class | None:
+        return None if value is None else list(Class)[value]
 
 
 class Exact(sa.types.TypeDecorator[Fraction]):
@@ -120,6 +139,7 @@ submissions = sa.Table(
     sa.Column("bundle", sa.String, nullable=False),
     sa.Column("received_at", Moment, nullable=False),
     sa.Index(None, "learner_id", "task_id"),
+    sa.Index(None, "learner_id", "received_at"),
     sa.Index(None, "bundle"),
 )
 
@@ -150,8 +170,13 @@ attempts = sa.Table(
     sa.Column("level", sa.String, nullable=True),
     sa.Column("report", sa.String, nullable=True),
     sa.Column("problem", sa.String, nullable=True),
+    sa.Column("queue_class", Ranked, nullable=False, server_default="1"),
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("superseded_by", sa.String, nullable=True),
     sa.UniqueConstraint("submission_id", "number"),
     sa.Index(None, "state", "seq"),
+    sa.Index(None, "state", "queue_class", "turn", "seq"),
+    sa.Index(None, "state", "queued_at"),
     # The database itself refuses a lease without an end and a judgement without a verdict.
     sa.CheckConstraint(
         "(state = 'running' AND worker IS NOT NULL AND leased_at IS NOT NULL AND lease_until IS NOT NULL) "
@@ -160,7 +185,27 @@ attempts = sa.Table(
     ),
     sa.CheckConstraint("state <> 'judged' OR (verdict IS NOT NULL AND score IS NOT NULL)", name="verdict"),
     sa.CheckConstraint("state <> 'unjudged' OR problem IS NOT NULL", name="problem"),
+    sa.CheckConstraint("state <> 'superseded' OR superseded_by IS NOT NULL", name="superseded"),
 )
+
+#: The turn that a learner got last in a class.
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("learner_id", sa.ForeignKey("learners.id"), primary_key=True),
+    sa.Column("queue_class", Ranked, primary_key=True),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+)
+
+#: Where the queue is: for each class, by its name, the turn that it has come to; and for `OVERDUE`, how many
+#: attempts are still taken in their order before one that is overdue goes first.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+OVERDUE = "overdue"
 
 events = sa.Table(
     "events",
@@ -275,6 +320,9 @@ class Attempt:
         verdict, score, level: what came of it; None before. `score` is 0 to 1.
         report: digest of the private attempt report; None before, and once the learner is erased.
         problem: the last fault, as told to the operator, or None.
+        queue_class: which class of the queue it waits in.
+        turn: its learner's turn in that class; the least goes first.
+        superseded_by: the submission that took its place, or None.
     """
 
     id: str
@@ -298,6 +346,9 @@ class Attempt:
     level: str | None
     report: str | None
     problem: str | None
+    queue_class: Class
+    turn: int
+    superseded_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -362,7 +413,7 @@ class WorkerRow:
     """A worker as it reported last.
 
     Attributes:
-        doing: an attempt and its stage, or `idle`.
+        doing: the attempt that it has under a lease, else what it reported.
         quiet_s: seconds since it reported; 0 where the clock was set back since.
     """
 

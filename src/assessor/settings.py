@@ -6,6 +6,7 @@ Every setting has a flag of the command line's main group or an `ASSESSOR_` vari
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from assessor.errors import SettingInvalid
+from assessor.waiting import Rate
+
+#: How often a learner may hand in unless told otherwise.
+RATE = Rate(count=60, per_s=600)
 
 
 class SandboxKind(StrEnum):
@@ -45,6 +50,8 @@ class Settings:
         workers: worker processes of `assessor up`.
         lease_s: how long a worker may be silent before its attempt is given to another, seconds.
         sweep_s: time between two sweeps, seconds.
+        rate: how often a learner may hand in, or None for any number.
+        starve_s: how long an attempt waits before it goes first whatever its class, seconds.
         log_format: how log lines look.
         least_disk_mib: free disk below which workers take nothing, MiB.
         least_memory_mib: available memory below which workers take nothing, MiB.
@@ -63,6 +70,8 @@ class Settings:
     workers: int = 2
     lease_s: int = 12
     sweep_s: float = 3.0
+    rate: Rate | None = RATE
+    starve_s: int = 600
     log_format: LogFormat = LogFormat.CONSOLE
     least_disk_mib: int = 512
     least_memory_mib: int = 768
@@ -112,6 +121,8 @@ def read(
         workers=_whole(environ, "ASSESSOR_WORKERS", os.cpu_count() or 1, least=1, most=256),
         lease_s=_whole(environ, "ASSESSOR_LEASE_S", 12, least=2, most=3600),
         sweep_s=_number(environ, "ASSESSOR_SWEEP_S", 3.0, least=0.1, most=20),
+        rate=_rate(environ, "ASSESSOR_RATE", RATE),
+        starve_s=_whole(environ, "ASSESSOR_STARVE_S", 600, least=1, most=7 * 24 * 3600),
         log_format=_choice(LogFormat, environ, "ASSESSOR_LOG_FORMAT", LogFormat.CONSOLE),
         least_disk_mib=_whole(environ, "ASSESSOR_LEAST_DISK_MIB", 512, least=1, most=1024**2),
         least_memory_mib=_whole(environ, "ASSESSOR_LEAST_MEMORY_MIB", 768, least=1, most=1024**2),
@@ -159,6 +170,21 @@ def _choice(kind: type[T], environ: Mapping[str, str], name: str, default: T) ->
         return kind(value)
     except ValueError:
         raise SettingInvalid(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None
+
+
+def _rate(environ: Mapping[str, str], name: str, default: Rate) -> Rate | None:
+    value = environ.get(name)
+    if not value:
+        return default
+    if value == "none":
+        return None
+    form = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})([smhd])", value, re.ASCII)
+    if form is None:
+        raise SettingInvalid(
+            f"{name}: expected submissions and a time, such as 60/10m (s, m, h or d), or none, got {value!r}"
+        )
+    count, number, unit = form.groups()
+    return Rate(count=int(count), per_s=int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit])
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

@@ -3,8 +3,9 @@
 Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Large bytes are in `blobs`, by
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
-This file makes rows; reading them is in `attempts`, what workers do to attempts in `leases`, what a learner
-may ask for (a copy of it all, or its end) in `learners`. `Store` is all of them together.
+This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
+do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`. All of
+them together are `Store`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import attempts, leases, schema
+from assessor import admission, attempts, leases, schema
 from assessor.attempts import Attempts
-from assessor.errors import NotFound, TryRefused
+from assessor.errors import NotFound
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
 from assessor.schema import (
     OPEN,
+    UNUSED,
     Attempt,
     AttemptState,
     Claim,
@@ -30,10 +32,12 @@ from assessor.schema import (
     Submission,
     WorkerRow,
 )
+from assessor.waiting import Class, Rate
 
 __all__ = [
     "OPEN",
     "SKEW",
+    "UNUSED",
     "Attempt",
     "AttemptState",
     "Claim",
@@ -68,51 +72,43 @@ class Store(Attempts, Leases, Learners):
         tries: int | None,
         cooldown_s: int,
         now: datetime,
+        queue_class: Class = Class.NORMAL,
+        rate: Rate | None = None,
         dedupe: bool = False,
-    ) -> tuple[Submission, Attempt]:
+    ) -> tuple[Submission, Attempt, tuple[str, ...]]:
         """Keep a submission and queue its first attempt, if the task's policy allows one more try.
 
-        A submission uses a try unless all its attempts ended unjudged.
+        It takes the place of the learner's earlier submissions for the task that no worker has looked at
+        yet: their attempts are superseded, and the new one has the turn of the first of them. A submission
+        uses a try unless all its attempts ended unjudged or superseded.
 
         Args:
             tries: how many the policy allows, or None for any number.
             cooldown_s: seconds from one submission that uses a try to the next.
+            queue_class: the class of the queue that it waits in.
+            rate: how often a learner may hand in, whatever the task, or None for any number.
             dedupe: give the submission back that this learner made of the same files for the same
                 snapshot, with its newest attempt, where there is one that uses a try.
 
+        Returns:
+            The submission, its attempt, and the ids of the attempts that it superseded.
+
         Raises:
             TryRefused: no try is left, or not yet; the text says when.
+            RateLimited: too many of late; the text says when to come back.
             NotFound: no such learner.
         """
-        uses = sa.exists().where(_A.submission_id == _S.id, _A.state != AttemptState.UNJUDGED)
         with self.writing() as connection:
-            learner = schema.learners
-            # The lock makes two submissions of one learner count each other (SQLite has one writer anyway).
-            known = sa.select(learner.c.name).where(learner.c.id == learner_id).with_for_update()
-            if connection.execute(known).scalar() is None:
-                raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none of it")
-            counted = connection.execute(
-                sa.select(schema.submissions)
-                .where(_S.learner_id == learner_id, _S.task_id == task_id, uses)
-                .order_by(_S.seq)
-            ).all()
+            admission.lock(connection, learner_id)
             if dedupe:
-                for row in reversed(counted):
-                    if row.snapshot == snapshot and row.bundle == bundle:
-                        return schema.as_submission(row), attempts.newest(connection, row.id)
-            if tries is not None and len(counted) >= tries:
-                raise TryRefused(
-                    f"task {task_id}: {tries} tries are allowed and all are used; no further one is possible"
-                )
-            if counted and cooldown_s:
-                last = counted[-1].received_at
-                allowed = last + timedelta(seconds=cooldown_s)
-                # A clock that was set back tells nothing about the time since: the learner goes ahead.
-                if now < allowed and last <= now + SKEW:
-                    raise TryRefused(
-                        f"task {task_id}: {cooldown_s} s must pass between two tries; the next one is "
-                        f"possible at {allowed.isoformat(timespec='seconds')}"
-                    )
+                same = admission.same(connection, learner_id, task_id, snapshot, bundle)
+                if same is not None:
+                    return same, attempts.newest(connection, same.id), ()
+            if rate is not None:
+                admission.check_rate(connection, learner_id, rate, now)
+            replaced = admission.supersede(connection, learner_id, task_id, by=id, now=now)
+            admission.check_tries(connection, learner_id, task_id, tries)
+            admission.check_cooldown(connection, learner_id, task_id, cooldown_s, now)
             connection.execute(
                 schema.submissions.insert().values(
                     id=id,
@@ -127,8 +123,17 @@ class Store(Attempts, Leases, Learners):
             )
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
-            attempt = _queue(connection, attempt_id, id, kind=Kind.GRADE, now=now)
-            return attempts.read_submission(connection, id), attempt
+            turns = [one.turn for one in replaced if one.queue_class is queue_class]
+            attempt = _queue(
+                connection,
+                attempt_id,
+                id,
+                kind=Kind.GRADE,
+                queue_class=queue_class,
+                turn=min(turns) if turns else leases.turn(connection, learner_id, queue_class),
+                now=now,
+            )
+            return attempts.read_submission(connection, id), attempt, tuple(one.id for one in replaced)
 
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.
@@ -137,9 +142,17 @@ class Store(Attempts, Leases, Learners):
             NotFound: no such submission, or its learner was erased and the files with them.
         """
         with self.writing() as connection:
-            _present(connection, submission_id)
+            learner_id = _present(connection, submission_id)
             before = attempts.newest(connection, submission_id)
-            attempt = _queue(connection, attempt_id, submission_id, kind=Kind.REGRADE, now=now)
+            attempt = _queue(
+                connection,
+                attempt_id,
+                submission_id,
+                kind=Kind.REGRADE,
+                queue_class=Class.REGRADE,
+                turn=leases.turn(connection, learner_id, Class.REGRADE),
+                now=now,
+            )
             _copy_marks(connection, before.id, attempt.id)
             return attempt
 
@@ -165,6 +178,9 @@ class Store(Attempts, Leases, Learners):
                 new_id,
                 before.submission_id,
                 kind=Kind.RESCORE,
+                # It takes no run, only the time to score: it waits for no turn.
+                queue_class=Class.NORMAL,
+                turn=0,
                 now=now,
                 events_of=source.id,
                 grace=RESCORE_GRACE,
@@ -227,9 +243,17 @@ class Store(Attempts, Leases, Learners):
     def workers(self, now: datetime, *, within_s: int = 60) -> tuple[WorkerRow, ...]:
         """The workers that reported within so many seconds, by name."""
         table = schema.workers
+        leased = sa.select(_A.worker, _A.id).where(_A.state == AttemptState.RUNNING)
         with self.reading() as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.name)).all()
-        seen = [WorkerRow(**row._mapping, quiet_s=_since(row.seen_at, now)) for row in rows]
+            # What a worker reports is the bell that it heard; what it took may be another attempt.
+            has = {row.worker: row.id for row in connection.execute(leased)}
+        seen = [
+            WorkerRow(
+                **{**row._mapping, "doing": has.get(row.name, row.doing)}, quiet_s=_since(row.seen_at, now)
+            )
+            for row in rows
+        ]
         return tuple(worker for worker in seen if worker.quiet_s <= within_s)
 
     def forget_worker(self, worker: str) -> None:
@@ -270,14 +294,14 @@ def _since(then: datetime, now: datetime) -> int:
     return max(0, int((now - then).total_seconds()))
 
 
-def _present(connection: sa.Connection, submission_id: str) -> None:
-    attempts.read_submission(connection, submission_id)
+def _present(connection: sa.Connection, submission_id: str) -> str:
+    """The id of the learner whose submission this is, not erased, and locked."""
+    learner_id = attempts.read_submission(connection, submission_id).learner_id
     # Locked, so that two new attempts of one submission get different numbers.
-    lock = sa.select(_S.learner_id).where(_S.id == submission_id).with_for_update()
-    learner_id = connection.execute(lock).scalar_one()
-    name = sa.select(schema.learners.c.name).where(schema.learners.c.id == learner_id)
+    name = sa.select(schema.learners.c.name).where(schema.learners.c.id == learner_id).with_for_update()
     if connection.execute(name).scalar() is None:
         raise NotFound(f"submission {submission_id}: its learner was erased, and its files with them")
+    return learner_id
 
 
 def _queue(
@@ -286,6 +310,8 @@ def _queue(
     submission_id: str,
     *,
     kind: Kind,
+    queue_class: Class,
+    turn: int,
     now: datetime,
     events_of: str | None = None,
     grace: timedelta = timedelta(0),
@@ -298,6 +324,8 @@ def _queue(
             submission_id=submission_id,
             number=number,
             kind=kind,
+            queue_class=queue_class,
+            turn=turn,
             state=AttemptState.QUEUED,
             epoch=1,
             faults=0,

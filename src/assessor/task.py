@@ -31,6 +31,7 @@ from assessor.profile import KEYS, Profile, Role
 from assessor.rubric import Competency, Rubric
 from assessor.rules import SubmissionRules
 from assessor.taskfile import TaskModel, TestsModel
+from assessor.waiting import Class
 
 T = TypeVar("T")
 
@@ -87,12 +88,14 @@ class Policy:
         cooldown_s: the least time between two, seconds.
         visible: what is told about visible tests.
         hidden: what is told about the others.
+        queue_class: the class of the queue that attempts wait in.
     """
 
     tries: int
     cooldown_s: int
     visible: Feedback
     hidden: Feedback
+    queue_class: Class = Class.NORMAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +211,7 @@ def load(
         policy=Policy(
             tries=model.policy.tries,
             cooldown_s=model.policy.cooldown_s,
+            queue_class=Class(model.policy.queue_class),
             visible=Feedback(model.policy.feedback.visible),
             hidden=Feedback(model.policy.feedback.hidden),
         ),

@@ -62,6 +62,9 @@ class PolicyModel(authored.Strict):
 
     tries: Annotated[authored.Number, Field(ge=1, le=1000)] = 10
     cooldown_s: Annotated[authored.Number, Field(ge=0, le=30 * 24 * 3600)] = 0
+    queue_class: Annotated[
+        Literal["exam", "normal", "practice"], authored.one_of("exam", "normal", "practice")
+    ] = Field(default="normal", alias="class")
     feedback: FeedbackModel = FeedbackModel()
 
 

@@ -312,6 +312,8 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             | {"python": platform.python_version()},
             lease_s=settings.lease_s,
             gauge=measured,
+            rate=settings.rate,
+            starve_s=settings.starve_s,
         )
     finally:
         measured.close()

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "bench"))
 import chaos
 
 from assessor import supervisor
+from assessor.leases import STARVE_S
 from assessor.logs import configure
 from assessor.sandbox.protocol import End, Event, Order
 from assessor.settings import LogFormat
@@ -36,11 +37,11 @@ def reach(stage: str, attempt_id: str) -> None:
     doom = home / "doom" / attempt_id
     try:
         at, victim = doom.read_text().rsplit(maxsplit=1)
-    except FileNotFoundError:
+        if at != stage:
+            return
+        doom.unlink()
+    except FileNotFoundError:  # it is another worker's by now
         return
-    if at != stage:
-        return
-    doom.unlink()
     if victim in ("server", "both"):
         os.kill(int((home / "queue" / "server.pid").read_text()), signal.SIGKILL)
     if victim in ("worker", "both"):
@@ -51,12 +52,13 @@ class DoomedStore(chaos.NotingStore):
     """A store that says which stage is reached."""
 
     def claim(
-        self, attempt_id: str, epoch: int, *, worker: str, lease_s: float, now: datetime
+        self, *, worker: str, lease_s: float, now: datetime, starve_s: float = STARVE_S
     ) -> Claim | None:
-        reach("unclaimed", attempt_id)
-        claim = super().claim(attempt_id, epoch, worker=worker, lease_s=lease_s, now=now)
+        for attempt_id, _ in self.due(now=now, limit=1):
+            reach("unclaimed", attempt_id)
+        claim = super().claim(worker=worker, lease_s=lease_s, now=now, starve_s=starve_s)
         if claim is not None:
-            reach("claimed", attempt_id)
+            reach("claimed", claim.attempt.id)
         return claim
 
     def add_event(self, claim: Claim, event_json: bytes) -> None:

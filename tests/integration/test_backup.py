@@ -47,7 +47,7 @@ def store(home: Path, blobs: Blobs) -> Iterator[Store]:
         cooldown_s=0,
         now=NOW,
     )
-    claim = opened.claim("a1", 1, worker="w", lease_s=30, now=NOW)
+    claim = opened.claim(worker="w", lease_s=30, now=NOW)
     assert claim is not None
     opened.add_event(claim, b"event")
     opened.conclude(

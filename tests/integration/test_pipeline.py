@@ -25,6 +25,7 @@ from assessor.errors import (
     MarkInvalid,
     NotFound,
     QueueFault,
+    RateLimited,
     SandboxFault,
     StoreFault,
     TryRefused,
@@ -32,6 +33,7 @@ from assessor.errors import (
 )
 from assessor.sandbox.protocol import End, Ended, Event, Order, Reason
 from assessor.store import AttemptState, Store
+from assessor.waiting import Class, Rate
 from tests import small
 
 Steps = Iterable[Event | End | BaseException]
@@ -205,7 +207,7 @@ def test_refused_upload_keeps_nothing(bench: small.Bench) -> None:
 def test_refused_try_keeps_no_files(tmp_path: Path) -> None:
     tasks = small.write_catalog(tmp_path / "catalog", tries=1)
     bench = small.make_bench(tmp_path, testing.FakeSandbox(script=ALL), tasks=tasks)
-    bench.submit()
+    assert assess(bench, bench.submit()[1].id) is AttemptState.JUDGED
     before = kept(bench)
     with pytest.raises(TryRefused, match="1 tries are allowed and all are used"):
         bench.submit("def total(numbers):\n    return 'another'\n")
@@ -215,6 +217,57 @@ def test_refused_try_keeps_no_files(tmp_path: Path) -> None:
         bench.submit()
     assert kept(bench) == before
     bench.parts.store.close()
+
+
+def test_bell_makes_a_worker_take_the_attempt_that_is_next_whatever_it_was_rung_for(
+    bench: small.Bench,
+) -> None:
+    _, first = bench.submit(learner="ada")
+    _, second = bench.submit(learner="bob")
+    assert pipeline.assess(second.id, 1, bench.parts) is AttemptState.JUDGED
+    assert bench.parts.store.attempt(first.id).state is AttemptState.JUDGED
+    assert bench.parts.store.attempt(second.id).state is AttemptState.QUEUED
+    assert pipeline.assess("anything", 7, bench.parts) is AttemptState.JUDGED
+    assert pipeline.assess(first.id, 1, bench.parts) is None, "nothing is left to take"
+
+
+def test_submission_that_takes_another_s_place_takes_its_bell_too(bench: small.Bench) -> None:
+    _, first = bench.submit()
+    _, second = bench.submit("def total(numbers):\n    return 'another'\n")
+    assert bench.rung == [(first.id, 1)]
+    assert pipeline.assess(*bench.rung[0], bench.parts) is AttemptState.JUDGED
+    assert bench.parts.store.attempt(second.id).state is AttemptState.JUDGED
+    assert bench.parts.store.attempt(first.id).state is AttemptState.SUPERSEDED
+
+
+def test_operator_s_class_goes_before_the_task_s(bench: small.Bench) -> None:
+    upload = bench.root / "own"
+    upload.mkdir()
+    (upload / "solution.py").write_text(small.RIGHT)
+    bench.submit(learner="ada")
+    _, exam, _ = pipeline.submit(
+        upload,
+        task_id="sum",
+        learner="bob",
+        tasks=bench.tasks,
+        spool=bench.root / "spool",
+        parts=bench.parts,
+        ring=lambda attempt, epoch: None,
+        queue_class=Class.EXAM,
+    )
+    assert bench.parts.store.due(now=bench.clock())[0] == (exam.id, 1)
+
+
+def test_learner_who_hands_in_too_often_keeps_nothing(bench: small.Bench) -> None:
+    limited = dataclasses.replace(bench, parts=dataclasses.replace(bench.parts, rate=Rate(count=2, per_s=60)))
+    limited.submit()
+    limited.submit("def total(numbers):\n    return 1\n")
+    before = kept(bench)
+    with pytest.raises(RateLimited, match=r"possible at 2026-11-24T09:01:00\+00:00, in 60 s$"):
+        limited.submit("def total(numbers):\n    return 2\n")
+    assert kept(bench) == before
+    bench.clock.move(seconds=60)
+    limited.submit("def total(numbers):\n    return 2\n")
 
 
 def test_stale_lock_is_the_authors_and_nothing_is_queued(bench: small.Bench) -> None:
@@ -405,7 +458,7 @@ def test_worker_that_lost_its_lease_in_a_run_keeps_nothing(bench: small.Bench) -
         yield testing.finished(small.IDS[0])
         bench.clock.move(minutes=5)
         assert store.expire(now=bench.clock()) == [(order.attempt, 2)]
-        assert store.claim(order.attempt, 2, worker="worker-2", lease_s=30, now=bench.clock())
+        assert store.claim(worker="worker-2", lease_s=30, now=bench.clock())
         yield testing.finished(small.IDS[1])
         raise AssertionError("the run went on although its lease is lost")
 

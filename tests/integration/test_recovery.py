@@ -7,6 +7,7 @@ looks at what became of its attempt.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -49,6 +50,7 @@ class Installation:
         )
         chaos.write_catalog(home / "catalog")
         self.uploads = chaos.uploads(self.plan)
+        self.number = itertools.count(1)
         (home / "doom").mkdir()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -77,7 +79,7 @@ class Installation:
         _, attempt, _ = pipeline.submit(
             folder,
             task_id=task,
-            learner="ada",
+            learner=f"learner-{next(self.number)}",  # one each: none takes another's place
             tasks=catalog.load(self.plan.settings.catalog),
             spool=self.plan.settings.spool,
             parts=parts,

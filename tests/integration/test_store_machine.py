@@ -40,7 +40,6 @@ class Workers(RuleBasedStateMachine):
     """Workers of one name (the worst case) and a sweeper; the model holds who may conclude what."""
 
     template: Path
-    attempts: Bundle[str] = Bundle("attempts")
     claims: Bundle[Claim] = Bundle("claims")
 
     @initialize()
@@ -63,15 +62,15 @@ class Workers(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     @precondition(lambda self: self.number < 3)
-    @rule(target=attempts)
-    def submit(self) -> str:
+    @rule()
+    def submit(self) -> None:
         self.number += 1
         attempt = f"a{self.number}"
         self.store.submit(
             id=f"s{self.number}",
             attempt_id=attempt,
             learner_id="ada-id",
-            task_id="median",
+            task_id=f"task-{self.number}",
             task_version="1",
             task_digest="t",
             snapshot="t",
@@ -81,17 +80,17 @@ class Workers(RuleBasedStateMachine):
             now=self.now,
         )
         self.epoch[attempt] = 1
-        return attempt
 
-    @rule(target=claims, attempt=attempts, back=st.sampled_from([0, 0, 0, 0, 1]))
-    def claim(self, attempt: str, back: int) -> object:
-        epoch = self.epoch[attempt] - back
-        due = (attempt, epoch) in self.store.due(now=self.now)
-        claim = self.store.claim(attempt, epoch, worker="w", lease_s=LEASE_S, now=self.now)
-        assert (claim is not None) == due
+    @rule(target=claims)
+    def claim(self) -> object:
+        due = self.store.due(now=self.now)
+        claim = self.store.claim(worker="w", lease_s=LEASE_S, now=self.now)
+        assert (claim is not None) == bool(due)
         if claim is None:
             return multiple()
-        assert back == 0
+        attempt, epoch = claim.attempt.id, claim.epoch
+        assert (attempt, epoch) in due
+        assert epoch == self.epoch[attempt]
         assert attempt not in self.owner
         assert attempt not in self.judged
         self.owner[attempt] = claim

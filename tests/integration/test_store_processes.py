@@ -37,22 +37,19 @@ JUDGE = (
     import json
 
     judged = []
-    while due := store.due(now=now):
-        for attempt, epoch in due:
-            claim = store.claim(attempt, epoch, worker=sys.argv[2], lease_s=30, now=now)
-            if claim is None:
-                continue
-            store.add_event(claim, sys.argv[2].encode())
-            store.finish_run(claim, b"{}", now=now)
-            row = EvidenceRow(attempt_id=attempt, record=sys.argv[2], run="u", envelope="e", key_id="k")
-            store.conclude(
-                claim,
-                Conclusion(
-                    state=AttemptState.JUDGED, verdict="passed", score=Fraction(1), level=None, evidence=row
-                ),
-                now=now,
-            )
-            judged.append(attempt)
+    while (claim := store.claim(worker=sys.argv[2], lease_s=30, now=now)) is not None:
+        attempt = claim.attempt.id
+        store.add_event(claim, sys.argv[2].encode())
+        store.finish_run(claim, b"{}", now=now)
+        row = EvidenceRow(attempt_id=attempt, record=sys.argv[2], run="u", envelope="e", key_id="k")
+        store.conclude(
+            claim,
+            Conclusion(
+                state=AttemptState.JUDGED, verdict="passed", score=Fraction(1), level=None, evidence=row
+            ),
+            now=now,
+        )
+        judged.append(attempt)
     print(json.dumps(judged))
 """
 )
@@ -69,12 +66,31 @@ SUBMIT = (
     + """
     from assessor.errors import TryRefused
 
+    number = 0
     try:
-        store.submit(id="s" + sys.argv[2], attempt_id="a" + sys.argv[2], learner_id="ada-id", task_id="t",
-            task_version="1", task_digest="t", snapshot="t", bundle="b", tries=2, cooldown_s=0, now=now)
-        print("kept")
+        while True:
+            name = f"{sys.argv[2]}-{number}"
+            store.submit(id="s" + name, attempt_id="a" + name, learner_id="ada-id", task_id="t",
+                task_version="1", task_digest="t", snapshot="t", bundle="b", tries=2, cooldown_s=0, now=now)
+            number += 1
+            store.claim(worker=sys.argv[2], lease_s=30, now=now)
     except TryRefused:
-        print("refused")
+        print(number)
+"""
+)
+
+HAND_IN_AND_TAKE = (
+    OPEN
+    + """
+    me = int(sys.argv[2])
+    for number in range(40):
+        name = f"{me}-{number}"
+        learner = f"l{number % 3}"
+        store.learner(learner, new_id=learner, salt=b"salt")
+        store.submit(id="s" + name, attempt_id="a" + name, learner_id=learner, task_id="t",
+            task_version="1", task_digest="t", snapshot="t", bundle="b", tries=None, cooldown_s=0, now=now)
+        if number % 4 == me:
+            store.claim(worker=sys.argv[2], lease_s=30, now=now)
 """
 )
 
@@ -83,7 +99,7 @@ CLAIM_AND_HANG = (
     + """
     import os, time
 
-    claim = store.claim("a0", 1, worker="doomed", lease_s=30, now=now)
+    claim = store.claim(worker="doomed", lease_s=30, now=now)
     with store.writing() as connection:  # killed in the middle of a transaction
         connection.exec_driver_sql("UPDATE attempts SET problem = 'half done'")
         print("in", flush=True)
@@ -127,7 +143,7 @@ def fill(url: str, count: int) -> Store:
             id=f"s{number}",
             attempt_id=f"a{number}",
             learner_id="ada-id",
-            task_id="median",
+            task_id=f"task-{number}",
             task_version="1",
             task_digest="t",
             snapshot="t",
@@ -159,8 +175,32 @@ def test_processes_that_claim_at_once_judge_each_attempt_exactly_once(url: str) 
 
 
 def test_processes_that_submit_at_once_use_no_more_tries_than_allowed(url: str) -> None:
-    fill(url, 0).close()
-    assert sorted(together(SUBMIT, url, 4)) == ["kept", "kept", "refused", "refused"]
+    store = fill(url, 0)
+    kept = sum(int(said) for said in together(SUBMIT, url, 4))
+    counts = store.counts()
+    assert (counts.running, counts.queued, counts.superseded) == (2, 0, kept - 2)
+    store.close()
+
+
+def test_processes_that_hand_in_and_take_at_once_lose_no_newest_submission(url: str) -> None:
+    """Each attempt is taken, or waits as the newest of its learner, or names a later one in its place."""
+    Store.open(url).close()
+    together(HAND_IN_AND_TAKE, url, 3)
+    store = Store.open(url)
+    counts = store.counts()
+    assert counts.queued + counts.running + counts.superseded == 3 * 40
+    assert counts.superseded > 0
+    order = [submission.id for submission in reversed(store.submissions(limit=1000))]
+    for learner in ("l0", "l1", "l2"):
+        theirs = store.submissions(learner=learner, limit=1000)
+        attempts = {one.id: store.latest(one.id) for one in theirs}
+        waiting = [name for name, one in attempts.items() if one.state is AttemptState.QUEUED]
+        assert waiting in ([], [theirs[0].id])
+        for name, attempt in attempts.items():
+            if attempt.state is AttemptState.SUPERSEDED:
+                assert attempt.superseded_by in attempts
+                assert order.index(attempt.superseded_by) > order.index(name)
+    store.close()
 
 
 def test_process_killed_inside_a_transaction_leaves_nothing_of_it_and_its_lease_runs_out(url: str) -> None:

@@ -482,9 +482,12 @@ def test_interrupted_up_finishes_the_job_at_hand_and_leaves_nothing(tmp_path: Pa
     made = Shop(tmp_path, forker)
     # Handed in before anything runs: no server is started for it, and nothing is lost.
     upload = made.own("median-stats", "solutions/plain")
-    said = made.run("submit", "median-stats", upload, "--learner", "Ada", "--json")
-    assert (said.status, said.json["state"]) == (0, "queued")
+    said = made.run("submit", "median-stats", upload, "--learner", "Ada", "--class", "exam", "--json")
+    assert (said.status, said.json["state"], said.json["class"]) == (0, "queued", "exam")
+    assert said.json["place"] == {"position": 1, "workers": 0, "expected_s": None}
     assert "assessor up" in said.err
+    told = made.done("status", said.json["attempt"]).out
+    assert "place 1 in the queue, no worker takes any now" in told
     assert made.processes() == []
     made.up(workers=1)
     until(lambda: bool(made.containers()), made.log)

@@ -12,6 +12,7 @@ import pytest
 
 from assessor import bundle, catalog, manifest, profile, rubric, rules, task
 from assessor.errors import FileInvalid, ManifestStale, NotFound
+from assessor.waiting import Class
 
 CEILING = (
     "ceiling: {wall_s: 60, call_s: 20, cpu_percent: 100, memory_mib: 128, pids: 64, output_kib: 4096, "
@@ -93,10 +94,27 @@ def test_task_is_read_with_defaults_lowered_to_the_ceiling(root: Path) -> None:
     assert (found.version, found.limits.wall_s, found.limits.memory_bytes) == ("1.10", 20, 128 * 1024**2)
     assert (found.solutions, found.faulty) == (("plain",), ("two",))
     assert found.policy == task.Policy(
-        tries=10, cooldown_s=0, visible=task.Feedback.FULL, hidden=task.Feedback.COUNTS
+        tries=10,
+        cooldown_s=0,
+        visible=task.Feedback.FULL,
+        hidden=task.Feedback.COUNTS,
+        queue_class=Class.NORMAL,
     )
     assert set(found.starter) == {"solution.py"}
     assert set(found.test_files) == {"test_t.py"}
+
+
+@pytest.mark.parametrize("queue_class", [Class.EXAM, Class.NORMAL, Class.PRACTICE])
+def test_task_names_the_class_of_the_queue_that_it_waits_in(root: Path, queue_class: Class) -> None:
+    change(root, "tasks/t/task.yaml", "rubric: r\n", f"rubric: r\npolicy: {{class: {queue_class}}}\n")
+    assert catalog.load(root).task("t").policy.queue_class is queue_class
+
+
+def test_class_of_regrades_is_no_author_s_to_ask_for(root: Path) -> None:
+    change(root, "tasks/t/task.yaml", "rubric: r\n", "rubric: r\npolicy: {class: regrade}\n")
+    assert refused(root) == (
+        'tasks/t/task.yaml:12:10: policy.class: expected exam or normal or practice, got "regrade"'
+    )
 
 
 def test_digest_ignores_solutions_and_tool_leavings_but_nothing_else(root: Path) -> None:

@@ -61,6 +61,7 @@ def judged(bench: small.Bench) -> judging.Judged:
         (AttemptState.UNJUDGED, None, 3),
         (AttemptState.QUEUED, None, 3),
         (AttemptState.RUNNING, None, 3),
+        (AttemptState.SUPERSEDED, None, 3),
         (AttemptState.AWAITING_REVIEW, "awaiting review", 4),
     ],
 )
@@ -109,6 +110,50 @@ def test_attempts_are_one_line_each_with_the_problem_of_the_unjudged(bench: smal
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(said)
 
 
+def test_superseded_attempt_names_what_took_its_place(bench: small.Bench) -> None:
+    submission, attempt = bench.submit()
+    newer, _ = bench.submit("def total(numbers):\n    return 0\n")
+    old = bench.parts.store.attempt(attempt.id)
+    said = text(display.attempts_table([(submission, old)]), width=200)
+    assert "superseded" in said
+    assert f"by submission {newer.id}; no try used" in said
+    values = display.attempt_values(submission, old)
+    assert (values["state"], values["superseded_by"]) == ("superseded", newer.id)
+    assert display.follow([attempt.id], bench.parts.store, Console(file=io.StringIO())) == [old]
+
+
+def test_queued_attempt_tells_its_place_and_how_long_it_may_take(bench: small.Bench) -> None:
+    judged(bench)
+    _, first = bench.submit(learner="bob")
+    submission, attempt = bench.submit(learner="eve")
+    place = display.place(attempt, bench.parts)
+    assert place is not None
+    assert display.place_words(place) == "place 2 in the queue, no worker takes any now"
+    bench.parts.store.heartbeat("w1", host="h", pid=1, doing="idle", now=bench.clock())
+    bench.parts.store.heartbeat("w2", host="h", pid=2, doing="waiting: the disk is full", now=bench.clock())
+    place = display.place(attempt, bench.parts)
+    assert place is not None
+    assert display.place_words(place) == "place 2 in the queue, judged in a moment"
+    assert display.attempt_values(submission, attempt, place)["place"] == {
+        "position": 2,
+        "workers": 1,
+        "expected_s": 0.0,
+    }
+    slow = dataclasses.replace(place, expected_s=44.2)
+    assert display.place_words(slow) == "place 2 in the queue, judged in about 45 s"
+    pipeline.assess(first.id, 1, bench.parts)
+    pipeline.assess(attempt.id, 1, bench.parts)
+    assert display.place(attempt, bench.parts) is None
+
+
+def test_nothing_measured_is_said_instead_of_a_time(bench: small.Bench) -> None:
+    _, attempt = bench.submit()
+    bench.parts.store.heartbeat("w1", host="h", pid=1, doing="idle", now=bench.clock())
+    place = display.place(attempt, bench.parts)
+    assert place is not None
+    assert display.place_words(place) == "place 1 in the queue, no run was measured yet"
+
+
 def test_ids_are_whole_in_a_narrow_terminal(bench: small.Bench) -> None:
     submission, attempt = bench.submit()
     named = dataclasses.replace(attempt, id="abcdefghijklmnopqrst", problem="far too long " * 9)
@@ -119,13 +164,15 @@ def test_installation_tells_who_works_on_what(bench: small.Bench) -> None:
     judged(bench)
     bench.parts.store.heartbeat("w1", host="h1", pid=1, doing="idle", now=bench.clock())
     bench.parts.store.heartbeat("w2", host="h2", pid=2, doing="attempt-7", now=bench.clock())
+    bench.parts.store.heartbeat("w3", host="h3", pid=3, doing="waiting: disk full", now=bench.clock())
     values = display.installation_values(bench.parts, ["host:7:1"])
     assert json.loads(json.dumps(values)) == values
     assert values["queue"]["judged"] == 1
     assert values["sandboxes"] == [{"holder": "host:7:1"}]
     said = text(display.installation(values))
     assert "1 judged" in said
-    assert "2, 1 at work" in said
+    assert "3, 1 at work" in said
+    assert "w3 on h3: waiting: disk full" in said
     assert "w2 on h2: attempt-7" in said
     assert "sandboxes: 1" in said
     assert "medians:" in said

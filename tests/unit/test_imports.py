@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 
 #: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
 ROOMS = """
-    errors settings digest bundle limits logs
+    errors waiting settings digest bundle limits logs
     authored profile rubric manifest rules taskfile task catalog
     entry zips tars archive intake
     harness
@@ -20,7 +20,7 @@ ROOMS = """
     pressure memory gauge
     results scoring record evidence
     proof verify report page
-    schema migrations database learners leases attempts store blobs backup personal publish
+    schema migrations database learners leases attempts admission store blobs backup personal publish
     parts judging pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring testing

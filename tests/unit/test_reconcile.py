@@ -31,10 +31,10 @@ class Bell:
             raise QueueFault("away on purpose")
         self.jobs.append((attempt_id, epoch))
 
-    def pending(self) -> set[tuple[str, int]]:
+    def pending(self, limit: int | None = None) -> set[tuple[str, int]]:
         if self.away:
             raise QueueFault("away on purpose")
-        return set(self.jobs)
+        return set(self.jobs[:limit])
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def submit(store: Store) -> Callable[[str], None]:
             id=f"submission-{name}",
             attempt_id=name,
             learner_id=owner.id,
-            task_id="task",
+            task_id=f"task-{name}",
             task_version="1.0",
             task_digest="sha256:" + "1" * 64,
             snapshot="sha256:" + "2" * 64,
@@ -80,14 +80,33 @@ def test_waiting_attempt_that_no_job_carries_is_rung_for(store: Store, submit: C
     assert bell.jobs == [("a", 1), ("b", 1)]
 
 
-def test_job_of_an_earlier_epoch_does_not_count_for_the_present_one(
+def test_job_counts_for_any_attempt_that_waits_since_a_worker_takes_the_next_one(
     store: Store, submit: Callable[[str], None]
 ) -> None:
-    submit("a")
+    for name in "abc":
+        submit(name)
     bell = Bell()
-    bell.ring("a", 1)
-    store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
-    assert reconcile.sweep(store, bell, now=after(LEASE_S)).rung == (("a", 2),)
+    bell.jobs = [("a", 1), ("gone", 1)]
+    store.claim(worker="w", lease_s=LEASE_S, now=NOW)
+    assert reconcile.sweep(store, bell, now=NOW).rung == ()
+    bell.jobs.pop(0)
+    assert reconcile.sweep(store, bell, now=NOW).rung == (("c", 1),)
+    assert reconcile.sweep(store, bell, now=after(LEASE_S)).rung == (("b", 1),)
+
+
+def test_jobs_never_outnumber_what_waits_by_more_than_the_workers(
+    store: Store, submit: Callable[[str], None]
+) -> None:
+    """The worst moment for a sweep: after a worker took a job, before it takes its attempt."""
+    for number in range(30):
+        submit(f"a{number}")
+    bell = Bell()
+    reconcile.sweep(store, bell, now=NOW)
+    for left in range(29, -1, -1):
+        bell.jobs.pop(0)
+        reconcile.sweep(store, bell, now=NOW)
+        assert store.claim(worker="w", lease_s=LEASE_S, now=NOW) is not None
+        assert len(bell.jobs) == len(store.due(now=NOW)) + 1 == left + 1
 
 
 def test_second_sweep_rings_for_nothing(store: Store, submit: Callable[[str], None]) -> None:
@@ -102,7 +121,7 @@ def test_silent_worker_loses_its_attempt_and_the_next_epoch_is_rung_for(
 ) -> None:
     submit("a")
     bell = Bell()
-    store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
+    store.claim(worker="w", lease_s=LEASE_S, now=NOW)
     assert reconcile.sweep(store, bell, now=after(LEASE_S - 1)) == reconcile.Swept(expired=(), rung=())
     assert reconcile.sweep(store, bell, now=after(LEASE_S)) == reconcile.Swept(
         expired=(("a", 2),), rung=(("a", 2),)
@@ -111,7 +130,7 @@ def test_silent_worker_loses_its_attempt_and_the_next_epoch_is_rung_for(
 
 def test_renewed_lease_is_left_alone(store: Store, submit: Callable[[str], None]) -> None:
     submit("a")
-    claim = store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
+    claim = store.claim(worker="w", lease_s=LEASE_S, now=NOW)
     assert claim is not None
     store.renew(claim, lease_s=LEASE_S, now=after(10))
     assert reconcile.sweep(store, Bell(), now=after(LEASE_S + 1)).expired == ()
@@ -122,7 +141,7 @@ def test_attempt_that_waits_after_a_fault_is_rung_for_when_its_time_has_come(
 ) -> None:
     submit("a")
     bell = Bell()
-    claim = store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
+    claim = store.claim(worker="w", lease_s=LEASE_S, now=NOW)
     assert claim is not None
     store.fault(claim, "engine gone", backoff_s=(10,), now=NOW)
     assert reconcile.sweep(store, bell, now=after(9)).rung == ()
@@ -135,17 +154,18 @@ def test_attempt_lost_too_often_is_unjudged_and_not_rung_for(
     submit("a")
     bell = Bell()
     for lost in range(3):
-        store.claim("a", lost + 1, worker="w", lease_s=LEASE_S, now=after(lost * LEASE_S))
-        reconcile.sweep(store, bell, now=after((lost + 1) * LEASE_S), max_lost=2)
+        store.claim(worker="w", lease_s=LEASE_S, now=after(lost * LEASE_S))
+        swept = reconcile.sweep(store, bell, now=after((lost + 1) * LEASE_S), max_lost=2)
+        assert swept.rung == ((("a", lost + 2),) if lost < 2 else ())
+        bell.jobs.clear()
     assert store.attempt("a").state is AttemptState.UNJUDGED
-    assert bell.jobs == [("a", 2), ("a", 3)]
 
 
 def test_queue_that_is_away_loses_no_expired_attempt(store: Store, submit: Callable[[str], None]) -> None:
     submit("a")
     bell = Bell()
     bell.away = True
-    store.claim("a", 1, worker="w", lease_s=LEASE_S, now=NOW)
+    store.claim(worker="w", lease_s=LEASE_S, now=NOW)
     with pytest.raises(QueueFault):
         reconcile.sweep(store, bell, now=after(LEASE_S))
     bell.away = False

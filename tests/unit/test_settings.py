@@ -8,6 +8,7 @@ import pytest
 
 from assessor import settings
 from assessor.errors import SettingInvalid
+from assessor.waiting import Rate
 
 
 def test_empty_environment_means_everything_in_the_folder_at_hand(
@@ -42,6 +43,8 @@ def test_every_variable_is_heard() -> None:
             "ASSESSOR_LEAST_MEMORY_MIB": "200",
             "ASSESSOR_SLOW_ENGINE_S": "2.5",
             "ASSESSOR_HEALTH": "[::1]:8080",
+            "ASSESSOR_RATE": "30/2h",
+            "ASSESSOR_STARVE_S": "90",
         }
     )
     assert found == settings.Settings(
@@ -60,7 +63,23 @@ def test_every_variable_is_heard() -> None:
         least_memory_mib=200,
         slow_engine_s=2.5,
         health=("::1", 8080),
+        rate=Rate(count=30, per_s=7200),
+        starve_s=90,
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"),
+    [
+        ("", Rate(count=60, per_s=600)),
+        ("1/1s", Rate(count=1, per_s=1)),
+        ("30/10m", Rate(count=30, per_s=600)),
+        ("999/7d", Rate(count=999, per_s=7 * 24 * 3600)),
+        ("none", None),
+    ],
+)
+def test_rate_is_a_number_and_a_time(value: str, rate: Rate | None) -> None:
+    assert settings.read({"ASSESSOR_RATE": value}).rate == rate
 
 
 def test_flag_wins_over_its_variable() -> None:
@@ -87,6 +106,16 @@ def test_empty_variable_counts_as_unset() -> None:
         ("LEAST_DISK_MIB", "0", "ASSESSOR_LEAST_DISK_MIB: expected 1 to 1048576, got 0"),
         ("SLOW_ENGINE_S", "0", "ASSESSOR_SLOW_ENGINE_S: expected 0.1 to 60, got 0"),
         ("HEALTH", "8080", "ASSESSOR_HEALTH: expected HOST:PORT such as 127.0.0.1:8080, got '8080'"),
+        ("STARVE_S", "0", "ASSESSOR_STARVE_S: expected 1 to 604800, got 0"),
+        *(
+            (
+                "RATE",
+                value,
+                "ASSESSOR_RATE: expected submissions and a time, such as 60/10m (s, m, h or d), or none, "
+                f"got {value!r}",
+            )
+            for value in ("60", "0/10m", "60/0m", "60/10", "-1/10m", "60/10m ", "٣/1m", "None")
+        ),
         ("SWEEP_S", "inf", "ASSESSOR_SWEEP_S: expected 0.1 to 20, got inf"),
     ],
 )

@@ -30,6 +30,7 @@ from assessor.store import (
     Store,
     Submission,
 )
+from assessor.waiting import Class, Rate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE_S = 30
@@ -67,12 +68,16 @@ def submit(
     cooldown_s: int = 0,
     now: datetime = NOW,
     dedupe: bool = False,
+    task_id: str | None = None,
+    queue_class: Class = Class.NORMAL,
+    rate: Rate | None = None,
 ) -> tuple[Submission, Attempt]:
-    return store.submit(
+    """Handed in for a task of its own, unless the task is named: none takes another's place."""
+    submission, attempt, _ = store.submit(
         id=f"s{number}",
         attempt_id=f"a{number}",
         learner_id=learner_id,
-        task_id="median",
+        task_id=task_id or f"task-{number}",
         task_version="1.0",
         task_digest="task-digest",
         snapshot="snapshot-digest",
@@ -81,15 +86,23 @@ def submit(
         cooldown_s=cooldown_s,
         now=now,
         dedupe=dedupe,
+        queue_class=queue_class,
+        rate=rate,
     )
+    return submission, attempt
 
 
 def claim(
     store: Store, attempt: str = "a1", epoch: int = 1, *, worker: str = "w", now: datetime = NOW
 ) -> Claim:
-    taken = store.claim(attempt, epoch, worker=worker, lease_s=LEASE_S, now=now)
+    taken = take(store, worker=worker, now=now)
     assert taken is not None
+    assert (taken.attempt.id, taken.epoch) == (attempt, epoch)
     return taken
+
+
+def take(store: Store, *, worker: str = "w", now: datetime = NOW) -> Claim | None:
+    return store.claim(worker=worker, lease_s=LEASE_S, now=now)
 
 
 def judged(attempt: str = "a1", *, verdict: str = "passed", report: str | None = "report") -> Conclusion:
@@ -138,48 +151,53 @@ def test_submission_is_kept_and_its_first_attempt_queued(store: Store) -> None:
     assert store.due(now=NOW) == [("a1", 1)]
 
 
-def test_open_submission_uses_a_try(store: Store) -> None:
-    submit(store, tries=1)
+def test_running_submission_uses_a_try(store: Store) -> None:
+    submit(store, task_id="median", tries=1)
+    claim(store)
     with pytest.raises(TryRefused, match=r"^task median: 1 tries are allowed and all are used; "):
-        submit(store, 2, tries=1)
+        submit(store, 2, task_id="median", tries=1)
     assert store.attempts("s2") == ()
 
 
 def test_judged_submission_uses_a_try(store: Store) -> None:
-    submit(store, tries=1)
+    submit(store, task_id="median", tries=1)
     judge(store)
     with pytest.raises(TryRefused):
-        submit(store, 2, tries=1)
+        submit(store, 2, task_id="median", tries=1)
 
 
 def test_unjudged_submission_uses_no_try_and_starts_no_cooldown(store: Store) -> None:
-    submit(store, tries=1, cooldown_s=60)
+    submit(store, task_id="median", tries=1, cooldown_s=60)
     store.fault(claim(store), "engine away", max_faults=1, now=NOW)
-    submit(store, 2, tries=1, cooldown_s=60)
+    submit(store, 2, task_id="median", tries=1, cooldown_s=60)
 
 
 def test_cooldown_refuses_and_says_when(store: Store) -> None:
-    submit(store, cooldown_s=60)
+    submit(store, task_id="median", cooldown_s=60)
+    claim(store)
     with pytest.raises(TryRefused, match=r"60 s must pass .* possible at 2026-03-01T12:01:00\+00:00$"):
-        submit(store, 2, cooldown_s=60, now=later(59))
-    submit(store, 2, cooldown_s=60, now=later(60))
+        submit(store, 2, task_id="median", cooldown_s=60, now=later(59))
+    submit(store, 2, task_id="median", cooldown_s=60, now=later(60))
 
 
 def test_clock_set_back_does_not_make_a_cooldown_longer(store: Store) -> None:
-    submit(store, cooldown_s=60)
-    submit(store, 2, cooldown_s=60, now=NOW - timedelta(days=1))
+    submit(store, task_id="median", cooldown_s=60)
+    claim(store)
+    submit(store, 2, task_id="median", cooldown_s=60, now=NOW - timedelta(days=1))
 
 
 def test_tries_of_another_learner_or_task_do_not_count(store: Store) -> None:
     store.learner("bob", new_id="bob-id", salt=b"other")
-    submit(store, tries=1)
-    submit(store, 2, learner_id="bob-id", tries=1)
+    submit(store, task_id="median", tries=1)
+    claim(store)
+    submit(store, 2, task_id="median", learner_id="bob-id", tries=1)
+    submit(store, 3, task_id="mean", tries=1)
 
 
 def test_same_files_again_with_dedupe_give_the_submission_back(store: Store) -> None:
-    first = submit(store, bundle="same")
-    assert submit(store, 2, bundle="same", dedupe=True, tries=1) == first
-    assert submit(store, 3, bundle="other", dedupe=True)[0].id == "s3"
+    first = submit(store, task_id="median", bundle="same")
+    assert submit(store, 2, task_id="median", bundle="same", dedupe=True, tries=1) == first
+    assert submit(store, 3, task_id="median", bundle="other", dedupe=True)[0].id == "s3"
 
 
 def test_unknown_learner_is_refused(store: Store) -> None:
@@ -201,6 +219,7 @@ def test_submissions_are_listed_newest_first_whatever_the_clock_says(store: Stor
     submit(store, 3, learner_id="bob-id", now=later(5))
     assert [found.id for found in store.submissions()] == ["s3", "s2", "s1"]
     assert [found.id for found in store.submissions(learner="ada", limit=1)] == ["s2"]
+    assert [found.id for found in store.submissions(task="task-3")] == ["s3"]
     assert store.submissions(task="other") == ()
 
 
@@ -210,15 +229,9 @@ def test_submissions_are_listed_newest_first_whatever_the_clock_says(store: Stor
 def test_attempt_is_claimed_once(store: Store) -> None:
     submit(store)
     claim(store)
-    assert store.claim("a1", 1, worker="other", lease_s=LEASE_S, now=NOW) is None
+    assert take(store, worker="other") is None
     assert store.alive("a1", 1)
     assert not store.alive("a1", 2)
-
-
-def test_old_epoch_or_unknown_attempt_cannot_be_claimed(store: Store) -> None:
-    submit(store)
-    assert store.claim("a1", 2, worker="w", lease_s=LEASE_S, now=NOW) is None
-    assert store.claim("nothing", 1, worker="w", lease_s=LEASE_S, now=NOW) is None
 
 
 def test_lease_that_ran_out_gives_a_new_epoch_and_no_fault(store: Store) -> None:
@@ -387,7 +400,7 @@ def test_judged_attempt_has_its_evidence_and_is_final(store: Store) -> None:
     with pytest.raises(LeaseLost):
         store.conclude(store.attempt("a1"), judged(verdict="failed"), now=later(4))
     assert store.attempt("a1") == attempt
-    assert store.claim("a1", 1, worker="w", lease_s=LEASE_S, now=NOW) is None
+    assert take(store) is None
     assert store.expire(now=later(1000)) == []
 
 
@@ -548,6 +561,14 @@ def test_workers_that_fell_silent_are_left_out(store: Store) -> None:
     assert store.workers(later(70)) == ()
 
 
+def test_worker_is_said_to_do_what_it_has_under_a_lease_whatever_bell_it_heard(store: Store) -> None:
+    submit(store)
+    store.heartbeat("w", host="h", pid=1, doing="another", now=NOW)
+    store.heartbeat("w2", host="h", pid=2, doing="another", now=NOW)
+    claim(store, worker="w")
+    assert [(worker.name, worker.doing) for worker in store.workers(NOW)] == [("w", "a1"), ("w2", "another")]
+
+
 def test_naive_time_is_refused(store: Store) -> None:
     with pytest.raises(StoreFault, match="expected an aware datetime"):
         store.due(now=datetime(2026, 3, 1))
@@ -610,7 +631,7 @@ def test_opened_again_it_holds_what_it_held(store: Store) -> None:
 def test_database_of_a_newer_version_is_refused(store: Store) -> None:
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreFault, match="revision 0001 or older, got 9999: a newer version"):
+    with pytest.raises(StoreFault, match="revision 0002 or older, got 9999: a newer version"):
         Store.open(f"sqlite:///{store.file}")
 
 
@@ -667,7 +688,7 @@ def test_forked_child_goes_on_with_connections_of_its_own(store: Store) -> None:
     parents = store._engine.pool
     child = os.fork()
     if child == 0:
-        taken = store.claim("a1", 1, worker="child", lease_s=LEASE_S, now=NOW)
+        taken = take(store, worker="child")
         os._exit(0 if taken is not None and store._engine.pool is not parents else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.attempt("a1").worker == "child"

@@ -9,8 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from assessor import personal
+from assessor import personal, schema
 from assessor.blobs import Blobs
 from assessor.errors import BlobFault, LeaseLost, NotFound, StoreFault
 from assessor.store import AttemptState, Claim, Conclusion, EvidenceRow, Store
@@ -45,7 +46,7 @@ def submit(store: Store, blobs: Blobs, learner: str, number: int, *, work: bytes
         cooldown_s=0,
         now=NOW,
     )
-    claim = store.claim(f"a{number}", 1, worker="w", lease_s=30, now=NOW)
+    claim = store.claim(worker="w", lease_s=30, now=NOW)
     assert claim is not None
     store.add_event(claim, b'{"output": "printed by the work"}')
     return claim
@@ -98,6 +99,7 @@ def test_export_holds_every_row_and_every_file_of_the_learner_and_no_other(
     rows = personal.export(store, blobs, "ada", target=target)
     assert json.loads((target / "learner.json").read_text()) == rows
     assert rows["learner"] == {"id": "ada-id", "name": "ada", "salt": b"salt of ada".hex()}
+    assert rows["turns"] == [{"learner_id": "ada-id", "queue_class": "normal", "turn": 0}]
     (submission,) = rows["submissions"]
     (attempt,) = submission["attempts"]
     assert submission["received_at"] == "2026-03-01T12:00:00+00:00"
@@ -134,6 +136,8 @@ def test_erased_learner_leaves_evidence_and_nothing_personal(
     assert store.attempt("a1").report is None
     assert store.events("a1") == []
     assert [(mark.marks, mark.comment) for mark in store.marks("a1")] == [(3, "")]
+    with store.reading() as connection:
+        assert connection.execute(sa.select(schema.turns)).all() == []
     with pytest.raises(NotFound):
         store.export_learner("ada lovelace")
     with pytest.raises(NotFound, match="submission s1: its learner was erased"):

@@ -1,0 +1,150 @@
+"""Whether a learner may hand in now, and what their new submission takes the place of.
+
+Comes in: a transaction that is going to keep a submission. Goes out: nothing, or the error that tells the
+learner when to come back. What is counted is counted by an index, and no further than the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from assessor import schema
+from assessor.errors import NotFound, RateLimited, TryRefused
+from assessor.leases import SKEW
+from assessor.schema import UNUSED, Attempt, AttemptState, Submission
+from assessor.waiting import Rate
+
+#: How many of a learner's newest submissions for a task may be superseded at once. Only the newest can be
+#: waiting untouched, but where it was handed in before there was superseding.
+NEWEST = 20
+
+_A = schema.attempts.c
+_S = schema.submissions.c
+
+
+def lock(connection: sa.Connection, learner_id: str) -> None:
+    """Lock a learner's row, so that two submissions of one learner count each other.
+
+    SQLite has one writer anyway.
+
+    Raises:
+        NotFound: no such learner.
+    """
+    learner = schema.learners
+    known = sa.select(learner.c.name).where(learner.c.id == learner_id).with_for_update()
+    if connection.execute(known).scalar() is None:
+        raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none of it")
+
+
+def _using(learner_id: str, task_id: str) -> sa.Select[Any]:
+    """A learner's submissions for a task that use a try, the newest first."""
+    uses = sa.exists().where(_A.submission_id == _S.id, _A.state.not_in(UNUSED))
+    query = sa.select(schema.submissions).where(_S.learner_id == learner_id, _S.task_id == task_id, uses)
+    return query.order_by(_S.seq.desc())
+
+
+def same(
+    connection: sa.Connection, learner_id: str, task_id: str, snapshot: str, bundle: str
+) -> Submission | None:
+    """The learner's submission of the same files for the same snapshot that uses a try, if there is one."""
+    query = _using(learner_id, task_id).where(_S.snapshot == snapshot, _S.bundle == bundle)
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else schema.as_submission(row)
+
+
+def check_rate(connection: sa.Connection, learner_id: str, rate: Rate, now: datetime) -> None:
+    """Nothing, if the learner may hand in once more now.
+
+    Raises:
+        RateLimited: too many of late.
+    """
+    per = timedelta(seconds=rate.per_s)
+    # What a clock that was set back since has dated in the future counts for nothing.
+    recent = sa.and_(_S.learner_id == learner_id, _S.received_at > now - per, _S.received_at <= now + SKEW)
+    query = sa.select(_S.received_at).where(recent).order_by(_S.received_at.desc())
+    first: datetime | None = connection.execute(query.limit(1).offset(rate.count - 1)).scalar()
+    if first is not None:
+        again = first + per
+        wait_s = math.ceil((again - now).total_seconds())
+        raise RateLimited(
+            f"expected at most {rate.count} submissions in {rate.per_s} s, got one more; the next one is "
+            f"possible at {again.isoformat(timespec='seconds')}, in {wait_s} s"
+        )
+
+
+def supersede(
+    connection: sa.Connection, learner_id: str, task_id: str, *, by: str, now: datetime
+) -> list[Attempt]:
+    """Supersede what a learner has queued for a task and no worker has taken yet.
+
+    Args:
+        by: id of the submission that takes its place.
+
+    Returns:
+        The attempts as they were; nearly always none or one.
+    """
+    newest = (
+        sa.select(_S.id)
+        .where(_S.learner_id == learner_id, _S.task_id == task_id)
+        .order_by(_S.seq.desc())
+        .limit(NEWEST)
+    )
+    names = connection.execute(newest).scalars().all()
+    # The state is looked at below: asked for here, SQLite reads all that is queued to find it.
+    first = sa.select(schema.attempts).where(_A.submission_id.in_(names), _A.number == 1)
+    # PostgreSQL: one that a worker takes at this moment is that worker's.
+    rows = connection.execute(first.with_for_update(skip_locked=True)).all() if names else []
+    found = [one for one in map(schema.as_attempt, rows) if _untouched(one)]
+    for one in found:
+        connection.execute(
+            schema.attempts.update()
+            .where(_A.id == one.id)
+            .values(state=AttemptState.SUPERSEDED, superseded_by=by, finished_at=now)
+        )
+    return found
+
+
+def _untouched(first: Attempt) -> bool:
+    """Whether no worker has ever had this first attempt of a submission."""
+    return first.state is AttemptState.QUEUED and first.epoch == 1 and first.started_at is None
+
+
+def check_tries(connection: sa.Connection, learner_id: str, task_id: str, tries: int | None) -> None:
+    """Nothing, if a try is left.
+
+    Raises:
+        TryRefused: all are used.
+    """
+    if tries is None:
+        return
+    used = _using(learner_id, task_id).limit(tries).subquery()
+    if connection.execute(sa.select(sa.func.count()).select_from(used)).scalar_one() >= tries:
+        raise TryRefused(
+            f"task {task_id}: {tries} tries are allowed and all are used; no further one is possible"
+        )
+
+
+def check_cooldown(
+    connection: sa.Connection, learner_id: str, task_id: str, cooldown_s: int, now: datetime
+) -> None:
+    """Nothing, if the last submission that uses a try is long enough ago.
+
+    Raises:
+        TryRefused: it is not; the text says when it will be.
+    """
+    if not cooldown_s:
+        return
+    row = connection.execute(_using(learner_id, task_id).limit(1)).first()
+    if row is None:
+        return
+    allowed = row.received_at + timedelta(seconds=cooldown_s)
+    # A clock that was set back tells nothing about the time since: the learner goes ahead.
+    if now < allowed and row.received_at <= now + SKEW:
+        raise TryRefused(
+            f"task {task_id}: {cooldown_s} s must pass between two tries; the next one is "
+            f"possible at {allowed.isoformat(timespec='seconds')}"
+        )

@@ -1,0 +1,83 @@
+"""Waiting for a worker: the classes of the queue, how often a learner may hand in, how long a wait may be.
+
+Comes in: plain values. Goes out: plain values. Who is next is decided by SQL, in `leases`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Class(StrEnum):
+    """What an attempt is waited for; a class goes before all that stand below it."""
+
+    EXAM = "exam"  #: somebody sits there and the time counts
+    NORMAL = "normal"  #: what a task has that says nothing
+    PRACTICE = "practice"  #: may take its time
+    REGRADE = "regrade"  #: runs again what was judged before
+
+
+#: The classes that an author or an operator may ask for.
+ASKED = (Class.EXAM, Class.NORMAL, Class.PRACTICE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How often a learner may hand in, whatever the task.
+
+    Attributes:
+        count: this many submissions, at least 1,
+        per_s: within this many seconds, at least 1.
+    """
+
+    count: int
+    per_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a queued attempt stands.
+
+    Attributes:
+        position: 1 for the one that a worker takes next.
+        workers: how many take attempts now.
+        expected_s: how long until it is judged, seconds, or None where nothing tells: no run was measured,
+            or no worker takes any.
+    """
+
+    position: int
+    workers: int
+    expected_s: float | None
+
+
+def expected_s(position: int, *, runs_s: Sequence[float], workers: int) -> float | None:
+    """How long until the attempt at this position is judged, seconds; None where nothing tells.
+
+    Args:
+        position: 1 for the one that is taken next.
+        runs_s: how long runs of late took, seconds; their median counts.
+        workers: how many take attempts, one at a time each.
+    """
+    if not runs_s or workers < 1:
+        return None
+    return statistics.median(runs_s) * math.ceil(position / workers)
+
+
+def about(seconds: float) -> str:
+    """A time that was estimated, with no more places than it deserves: `about 40 s`, `about 3 min`."""
+    if seconds < 2:
+        return "a moment"
+    if seconds < 100:
+        return f"about {_round(seconds)} s"
+    if seconds < 100 * 60:
+        return f"about {_round(seconds / 60)} min"
+    return f"about {_round(seconds / 3600)} h"
+
+
+def _round(number: float) -> int:
+    """To the nearest whole number, above 10 to the nearest 5."""
+    return round(number) if number < 10 else 5 * round(number / 5)
