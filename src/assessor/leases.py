@@ -88,19 +88,27 @@ class Leases(Database):
             attempt = read_attempt(connection, claim.attempt.id)
             return Claim(attempt=attempt, epoch=attempt.epoch, worker=claim.worker)
 
-    def add_event(self, claim: Claim, event_json: bytes) -> None:
-        """Keep one more event of this epoch, after those that it has.
+    def add_events(self, claim: Claim, events_json: Sequence[bytes]) -> None:
+        """Keep more events of this epoch, in this order, after those that it has: all of them, or none.
 
         Raises:
             LeaseLost: the attempt went on without this worker; nothing was kept.
         """
         with self.writing() as connection:
-            _own(connection, claim, events=_A.events + 1)
-            position = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
+            _own(connection, claim, events=_A.events + len(events_json))
+            last = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
+            first = last - len(events_json) + 1
             connection.execute(
-                schema.events.insert().values(
-                    attempt_id=claim.attempt.id, epoch=claim.epoch, position=position, body=event_json
-                )
+                schema.events.insert(),
+                [
+                    {
+                        "attempt_id": claim.attempt.id,
+                        "epoch": claim.epoch,
+                        "position": position,
+                        "body": body,
+                    }
+                    for position, body in enumerate(events_json, start=first)
+                ],
             )
 
     def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:

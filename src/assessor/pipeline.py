@@ -11,16 +11,14 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Event as Flag
-from threading import Lock, Thread
 
 import structlog
 
 from assessor import bundle, catalog, intake, judging, logs, personal
-from assessor.errors import AssessorError, LeaseLost, QueueFault, SettingInvalid, StoreFault, TryRefused
+from assessor.errors import AssessorError, LeaseLost, QueueFault, SettingInvalid, TryRefused
+from assessor.lease import Lease
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Claim, Submission
@@ -97,10 +95,10 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
     )
     if claim is None:
         return None
-    lease = Lease(claim, parts)
+    lease = Lease(claim, parts.store, lease_s=parts.lease_s, clock=parts.clock)
     with structlog.contextvars.bound_contextvars(attempt=attempt_id):
         try:
-            with _kept(lease):
+            with lease:
                 # A run that was kept before its worker went, or that a rescore scores again, is not repeated.
                 if parts.store.run(attempt_id) is None:
                     run(lease, parts)
@@ -148,6 +146,7 @@ def run(lease: Lease, parts: Parts) -> None:
         host=parts.host,
         versions=parts.versions,
     )
+    lease.flush()
     parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
 
 
@@ -188,66 +187,6 @@ def _ring(attempt: Attempt, ring: Callable[[str, int], None]) -> None:
         ring(attempt.id, attempt.epoch)
     except QueueFault as error:
         log.warning("queue is away; the sweep will ring", attempt=attempt.id, error=str(error))
-
-
-class Lease:
-    """A claim that is renewed in the background, and the way events are kept under it."""
-
-    def __init__(self, claim: Claim, parts: Parts) -> None:
-        self.claim = claim
-        self._parts = parts
-        self._lost: LeaseLost | None = None
-        self._done = Flag()
-        # A renewal must not read the old claim while a restart replaces it.
-        self._changing = Lock()
-
-    def keep(self, event: protocol.Event) -> None:
-        """Store one event of the run.
-
-        Raises:
-            LeaseLost: the attempt is another's by now.
-        """
-        if self._lost is not None:
-            raise self._lost
-        self._parts.store.add_event(self.claim, protocol.dump_event(event))
-
-    def renew_until_done(self) -> None:
-        """Renew three times a lease; a store that is away for a moment is asked again."""
-        while not self._done.wait(self._parts.lease_s / 3):
-            try:
-                with self._changing:
-                    self._parts.store.renew(self.claim, lease_s=self._parts.lease_s, now=self._parts.clock())
-            except LeaseLost as error:
-                self._lost = error
-                return
-            except StoreFault as error:
-                log.warning("lease not renewed yet", error=str(error))
-
-    def restart(self) -> None:
-        """Go on with the attempt's next epoch.
-
-        Raises:
-            LeaseLost: the attempt is another's by now.
-        """
-        with self._changing:
-            self.claim = self._parts.store.restart(
-                self.claim, lease_s=self._parts.lease_s, now=self._parts.clock()
-            )
-
-    def done(self) -> None:
-        """Stop renewing."""
-        self._done.set()
-
-
-@contextmanager
-def _kept(lease: Lease) -> Iterator[None]:
-    thread = Thread(target=lease.renew_until_done, name=f"lease-{lease.claim.attempt.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        lease.done()
-        thread.join()
 
 
 def _fault(claim: Claim, problem: str, parts: Parts) -> AttemptState | None:

@@ -20,7 +20,7 @@ ROOMS = """
     results scoring record evidence
     proof verify report page
     schema migrations database learners leases attempts store blobs backup personal publish
-    parts judging pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
+    parts judging lease pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor wiring testing
     display cli_operate cli_tasks cli __main__ __init__
