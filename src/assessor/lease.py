@@ -86,15 +86,15 @@ class Lease:
             self._waiting_bytes += len(body)
             self._news.notify_all()
 
-    def flush(self) -> None:
-        """See that every event that was taken is stored.
+    def finish(self, run_json: bytes, *, now: datetime) -> None:
+        """Store how the run ended, with every event that was taken and is not stored yet.
 
         Raises:
             LeaseLost: the attempt is another's by now.
-            StoreFault: an event could not be stored.
+            StoreFault: the run, or an event of it, could not be stored.
         """
         with self._writing:
-            self._flush()
+            self._store.finish_run(self.claim, run_json, now=now, events_json=self._take())
 
     def restart(self) -> None:
         """Go on with the attempt's next epoch.
@@ -107,20 +107,23 @@ class Lease:
             self._flush()
             self.claim = self._store.restart(self.claim, lease_s=self._lease_s, now=self._clock())
 
-    def _flush(self) -> None:
+    def _take(self) -> list[bytes]:
+        """The events that wait, to be stored now; for who holds `_writing`."""
         with self._news:
             if self._spoilt is not None:
                 raise self._spoilt
             bodies, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        if not bodies:
-            return
-        try:
-            self._store.add_events(self.claim, bodies)
-        except Exception as error:
-            self._spoil(error)
-            raise
-        with self._news:
             self._news.notify_all()
+            return bodies
+
+    def _flush(self) -> None:
+        bodies = self._take()
+        if bodies:
+            try:
+                self._store.add_events(self.claim, bodies)
+            except Exception as error:
+                self._spoil(error)
+                raise
 
     def _spoil(self, error: Exception) -> None:
         """Let the run end with this at its next event: some that it brought are not stored."""
@@ -146,7 +149,8 @@ class Lease:
                     )
                 done = self._done
             try:
-                self.flush()  # 3
+                with self._writing:
+                    self._flush()  # 3
             except Exception as error:  # the run's own thread raises it too, at its next event or flush
                 log.warning("events not kept", problem=f"{type(error).__name__}: {error}")
                 return

@@ -96,29 +96,19 @@ class Leases(Database):
         """
         with self.writing() as connection:
             _own(connection, claim, events=_A.events + len(events_json))
-            last = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
-            first = last - len(events_json) + 1
-            connection.execute(
-                schema.events.insert(),
-                [
-                    {
-                        "attempt_id": claim.attempt.id,
-                        "epoch": claim.epoch,
-                        "position": position,
-                        "body": body,
-                    }
-                    for position, body in enumerate(events_json, start=first)
-                ],
-            )
+            _append(connection, claim, events_json)
 
-    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
-        """Keep how the run ended: from here on the events of this epoch are the attempt's.
+    def finish_run(
+        self, claim: Claim, run_json: bytes, *, now: datetime, events_json: Sequence[bytes] = ()
+    ) -> None:
+        """Keep the last events and how the run ended: from here on this epoch's events are the attempt's.
 
         Raises:
             LeaseLost: the attempt went on without this worker; nothing was kept.
         """
         with self.writing() as connection:
-            _own(connection, claim, run_epoch=claim.epoch)
+            _own(connection, claim, run_epoch=claim.epoch, events=_A.events + len(events_json))
+            _append(connection, claim, events_json)
             connection.execute(
                 schema.runs.insert().values(
                     attempt_id=claim.attempt.id, epoch=claim.epoch, body=run_json, finished_at=now
@@ -303,6 +293,21 @@ def _own(connection: sa.Connection, claim: Claim, **values: Any) -> None:
     )
     if not _change(connection, own, **values):
         raise _lost(connection, claim.attempt.id, f"epoch {claim.epoch} running on {claim.worker}")
+
+
+def _append(connection: sa.Connection, claim: Claim, events_json: Sequence[bytes]) -> None:
+    """Insert events that the attempt's count has just been raised by."""
+    if not events_json:
+        return
+    last = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
+    first = last - len(events_json) + 1
+    connection.execute(
+        schema.events.insert(),
+        [
+            {"attempt_id": claim.attempt.id, "epoch": claim.epoch, "position": position, "body": body}
+            for position, body in enumerate(events_json, start=first)
+        ],
+    )
 
 
 def _lost(connection: sa.Connection, attempt_id: str, expected: str) -> LeaseLost:

@@ -146,8 +146,7 @@ def run(lease: Lease, parts: Parts) -> None:
         host=parts.host,
         versions=parts.versions,
     )
-    lease.flush()
-    parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
+    lease.finish(RUN.dump_json(finished), now=parts.clock())
 
 
 def order(attempt_id: str, epoch: int, frozen: catalog.Frozen, files: Mapping[str, bytes]) -> protocol.Order:

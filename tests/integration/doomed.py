@@ -64,9 +64,11 @@ class DoomedStore(chaos.NotingStore):
         if any(b'"test"' in event for event in events_json):
             reach("running", claim.attempt.id)
 
-    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
+    def finish_run(
+        self, claim: Claim, run_json: bytes, *, now: datetime, events_json: Sequence[bytes] = ()
+    ) -> None:
         reach("run over", claim.attempt.id)
-        super().finish_run(claim, run_json, now=now)
+        super().finish_run(claim, run_json, now=now, events_json=events_json)
         reach("run kept", claim.attempt.id)
 
     def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:

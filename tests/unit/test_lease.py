@@ -77,12 +77,13 @@ def test_events_that_come_together_share_a_transaction_in_their_order(store: Wat
     with hold(store) as lease:
         for number in range(200):
             lease.keep(event(number))
-        lease.flush()
+        lease.finish(b"{}", now=NOW)
         assert stored(store) == [event(number).id for number in range(200)]
+        assert store.run("attempt") == b"{}"
     assert len(store.together) < 200
 
 
-def test_event_is_stored_without_a_flush_while_the_run_goes_on(store: Watched) -> None:
+def test_event_is_stored_while_the_run_goes_on(store: Watched) -> None:
     written = threading.Event()
     add_events = store.add_events
 
@@ -112,8 +113,8 @@ def test_event_that_cannot_be_stored_ends_the_run_at_its_next_one(store: Watched
             lease.keep(event(2))
         store.broken = None
         with pytest.raises(StoreFault, match="disk is full"):
-            lease.flush()  # an event is missing: the run must not be said to be finished
-    assert stored(store) == []
+            lease.finish(b"{}", now=NOW)  # an event is missing
+    assert (stored(store), store.run("attempt")) == ([], None)
 
 
 def test_error_of_any_kind_in_the_writing_thread_reaches_the_run(store: Watched) -> None:
@@ -151,7 +152,6 @@ def test_run_waits_while_more_than_its_share_of_memory_is_not_yet_stored(store: 
         assert len(taken) <= 4
         store.gate.set()
         run.join(30)
-        lease.flush()
     assert stored(store) == [event(number).id for number in range(8)]
 
 
@@ -160,7 +160,6 @@ def test_restart_leaves_events_with_the_epoch_that_they_are_of(store: Watched) -
         lease.keep(event(1))
         lease.restart()
         lease.keep(event(2))
-        lease.flush()
     assert (stored(store, 1), stored(store, 2)) == ([event(1).id], [event(2).id])
 
 
@@ -171,5 +170,5 @@ def test_lost_lease_keeps_nothing(store: Watched) -> None:
         assert store.expire(now=NOW.replace(year=2026)) == [("attempt", 2)]
         store.gate.set()
         with pytest.raises(LeaseLost, match="expected epoch 1 running on worker-1"):
-            lease.flush()
-    assert stored(store, 1) == []
+            lease.finish(b"{}", now=NOW)
+    assert (stored(store, 1), store.run("attempt")) == ([], None)
