@@ -113,12 +113,13 @@ SUITES = (
 )
 
 
-def write_catalog(root: Path, *, isolation: str) -> catalog.Catalog:
+def write_catalog(root: Path, *, isolation: str, copies: int = 0) -> catalog.Catalog:
     """A catalog below `root` with a task for each suite, its sandboxes those of this project.
 
     Args:
         root: a folder that is empty or missing.
         isolation: how the sandboxes are sealed: `container`, `cell`.
+        copies: how many more tasks there are of each suite, named `<suite>-<number>`.
 
     Raises:
         FileInvalid: this project knows no such isolation.
@@ -134,29 +135,34 @@ def write_catalog(root: Path, *, isolation: str) -> catalog.Catalog:
         "levels:\n  - {id: pass, title: Pass, from: 60}\npass: {from: 60}\n"
     )
     for suite in SUITES:
-        folder = root / "tasks" / suite.name
-        (folder / "tests").mkdir(parents=True)
-        (folder / "tests" / "test_it.py").write_bytes(suite.tests)
-        (folder / "README.md").write_text(f"# {suite.title}\n\nWrite `median` in `solution.py`.\n")
-        (folder / "task.yaml").write_text(
-            f'id: {suite.name}\nversion: "1.0"\ntitle: {suite.title}\nsummary: A median.\nlevel: beginner\n'
-            "minutes: 5\nsandbox: python\nlimits: {wall_s: 60, call_s: 10}\n"
-            "submission: {required: [solution.py], allow: ['*.py']}\ntests: {modules: [solution]}\n"
-            "rubric: bench\npolicy:\n  tries: 1000\n  cooldown_s: 0\n"
-            "  feedback: {visible: full, hidden: counts}\n"
-        )
-        marked = [
-            manifest.Marked(id=one, group=one.partition("[")[0], criterion=None, points=None, visible=False)
-            for one in suite.ids
-        ]
-        made = manifest.make(
-            marked,
-            rubric=catalog.load(root).rubric("bench"),
-            tests_digest=bundle.pack({"test_it.py": suite.tests}).digest,
-            path=f"tasks/{suite.name}/tests",
-        )
-        (folder / "manifest.json").write_bytes(made.dump())
+        for name in (suite.name, *(f"{suite.name}-{number}" for number in range(copies))):
+            _write_task(root, suite, name)
     return catalog.load(root)
+
+
+def _write_task(root: Path, suite: Suite, name: str) -> None:
+    folder = root / "tasks" / name
+    (folder / "tests").mkdir(parents=True)
+    (folder / "tests" / "test_it.py").write_bytes(suite.tests)
+    (folder / "README.md").write_text(f"# {suite.title}\n\nWrite `median` in `solution.py`.\n")
+    (folder / "task.yaml").write_text(
+        f'id: {name}\nversion: "1.0"\ntitle: {suite.title}\nsummary: A median.\nlevel: beginner\n'
+        "minutes: 5\nsandbox: python\nlimits: {wall_s: 60, call_s: 10}\n"
+        "submission: {required: [solution.py], allow: ['*.py']}\ntests: {modules: [solution]}\n"
+        "rubric: bench\npolicy:\n  tries: 1000\n  cooldown_s: 0\n"
+        "  feedback: {visible: full, hidden: counts}\n"
+    )
+    marked = [
+        manifest.Marked(id=one, group=one.partition("[")[0], criterion=None, points=None, visible=False)
+        for one in suite.ids
+    ]
+    made = manifest.make(
+        marked,
+        rubric=catalog.load(root).rubric("bench"),
+        tests_digest=bundle.pack({"test_it.py": suite.tests}).digest,
+        path=f"tasks/{name}/tests",
+    )
+    (folder / "manifest.json").write_bytes(made.dump())
 
 
 def write_upload(folder: Path) -> Path:
