@@ -100,7 +100,7 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
         try:
             with lease:
                 # A run that was kept before its worker went, or that a rescore scores again, is not repeated.
-                if parts.store.run(attempt_id) is None:
+                if claim.attempt.run_epoch is None and claim.attempt.events_of is None:
                     run(lease, parts)
                 return judging.conclude(attempt_id, parts, claim=lease.claim)
         except LeaseLost as error:
