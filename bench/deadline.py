@@ -89,11 +89,7 @@ def endure(place: installation.Installation, *, number: int, within_s: float) ->
     arrived: dict[str, tuple[str, float]] = {}
     refused = 0
 
-    def pids() -> list[int]:
-        inside = [pid for found in place.containers().values() for pid in found]
-        return memory.family(place.pid) + inside
-
-    with memory.watched(pids, every_s=2.0) as most:
+    with memory.watched(place.processes, every_s=2.0) as most:
         begun = time.monotonic()
         for turn, (learner, task) in enumerate(plan(number)):
             time.sleep(max(0.0, begun + turn * within_s / number - time.monotonic()))

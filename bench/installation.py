@@ -18,12 +18,15 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import memory
 import suites
 
 from assessor import catalog, pipeline, settings, wiring
 from assessor.parts import Parts
 from assessor.store import Attempt, Claim, Conclusion, Store
 
+#: Nobody is told to come again later: a deadline has one learner with a hundred submissions.
+_ENVIRON = {"ASSESSOR_RATE": "none"}
 #: How long a worker may take to come up, and an attempt to be judged, seconds.
 PATIENCE_S = 120
 
@@ -60,7 +63,7 @@ class Installation:
         with (self.settings.home / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                env={**os.environ, "ASSESSOR_RUNTIME": self.settings.runtime},
+                env={**os.environ, **_ENVIRON, "ASSESSOR_RUNTIME": self.settings.runtime},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -70,11 +73,12 @@ class Installation:
             "every worker to come up",
         )
 
-    @property
-    def pid(self) -> int:
-        """The supervisor's process."""
+    def processes(self) -> list[int]:
+        """Every process of this installation, in and out of its containers, by the host's numbers."""
         assert self._process is not None
-        return self._process.pid
+        inside = [pid for pids in self.containers().values() for pid in pids]
+        server = self.settings.home / "queue" / "server.pid"
+        return [*memory.family(self._process.pid), *memory.family(int(server.read_text())), *inside]
 
     @property
     def concluded_at(self) -> float:
@@ -230,7 +234,7 @@ def make(
     tasks = suites.write_catalog(home / "catalog", isolation=isolation, copies=copies)
     for suite in suites.SUITES:
         tasks.task(suite.name)
-    environ = {"ASSESSOR_RUNTIME": runtime, "ASSESSOR_WORKERS": str(workers)}
+    environ = {**_ENVIRON, "ASSESSOR_RUNTIME": runtime, "ASSESSOR_WORKERS": str(workers)}
     config = settings.read(environ, home=home, catalog=home / "catalog")
     with ExitStack() as stack:
         parts = stack.enter_context(wiring.parts(config, boxed=False))

@@ -25,7 +25,7 @@ from pathlib import Path
 
 NAME = "autograder-sandbox"
 VERSION = "6.0.0"
-IMAGE = "assessor/bench-rival:latest"
+IMAGE = "assessor-bench/rival:latest"
 
 _DOCKERFILE = """FROM {image}
 RUN echo 'autograder:x:10010:' >> /etc/group && \\
@@ -84,14 +84,23 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def build(image: str) -> None:
-    """The image that it runs in, from this one."""
+@contextmanager
+def built(image: str) -> Iterator[None]:
+    """The image that it runs in, made from this one, removed on leaving.
+
+    Raises:
+        OSError, subprocess.CalledProcessError: it does not build.
+    """
     subprocess.run(
         ["docker", "build", "--quiet", "--network", "none", "--tag", IMAGE, "-"],
         input=_DOCKERFILE.format(image=image).encode(),
         check=True,
         capture_output=True,
     )
+    try:
+        yield
+    finally:
+        subprocess.run(["docker", "image", "rm", IMAGE], check=True, capture_output=True)
 
 
 @contextmanager
@@ -129,9 +138,9 @@ def per_second(
 
 def serve(image: str) -> None:
     """Do the jobs that are asked for on standard input, one after the other."""
-    from autograder_sandbox import AutograderSandbox  # type: ignore[import-not-found]  # its own environment
+    from autograder_sandbox import AutograderSandbox  # in its own environment alone
 
-    class Unstopped(AutograderSandbox):  # type: ignore[misc]
+    class Unstopped(AutograderSandbox):
         """Removed by force at once, not asked to stop for ten seconds first."""
 
         def _stop(self) -> None:

@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import docker
 import suites
 
 from assessor.sandbox import engine, images
@@ -96,7 +97,7 @@ def export(image: str) -> Rootfs:
     return Rootfs(folder, environ)
 
 
-def _export(api: engine.docker.APIClient, image: str, folder: Path) -> None:
+def _export(api: docker.APIClient, image: str, folder: Path) -> None:
     draft = folder.with_suffix(".draft")
     draft.mkdir(parents=True)
     made = api.create_container(image, command=["true"])["Id"]

@@ -12,38 +12,24 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import random
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import contest
 import deadline
 import figures
 import installation
-import memory
 import rival
-import rootfs
 import suites
 import trip
+from contest import BARE, RIVAL, TYPED, WAYS, WORKERS, Found
 from figures import Goal
 
 from assessor import logs
-from assessor.errors import FileInvalid
-from assessor.sandbox import engine, images
 from assessor.settings import LogFormat
 
-BARE = "bare pytest, plugins off"
-TYPED = "bare pytest, as typed"
-RIVAL = f"{rival.NAME} {rival.VERSION}"
-#: Ways of isolation, the one that counts first.
-WAYS = ("cell", "container")
 #: What a verdict may take, as a multiple of bare pytest.
 WARM = {"trivial": 0.4, "property": 0.5}
 COLD, COLD_MORE_MS = 1.6, 250
@@ -51,28 +37,8 @@ COLD, COLD_MORE_MS = 1.6, 250
 RATES = {"cell": {"trivial": 2.0, "property": 1.5}, "container": {"trivial": 0.25, "property": 0.4}}
 RIVAL_RATE = 4
 IDLE_PAIR_BYTES = 60 * 1024**2
-WORKERS = 2
 TIMES = "\N{MULTIPLICATION SIGN}"
 MIB = 1024**2
-
-Way = Callable[[suites.Suite], float]
-
-
-@dataclass
-class Found:
-    """All that was measured.
-
-    Attributes:
-        times: milliseconds by contender and suite, one a round.
-        rates: verdicts a second by contender and suite.
-        goals: what was wanted.
-        lines: what is told in words.
-    """
-
-    times: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-    rates: dict[tuple[str, str], float] = field(default_factory=dict)
-    goals: list[Goal] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -86,93 +52,40 @@ def main() -> int:
     parser.add_argument("--dry", action="store_true", help="print, and leave the file of results alone")
     given = parser.parse_args()
     logs.configure(LogFormat.CONSOLE, level=logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="assessor-speed-") as scratch:
-        found = measure(Path(scratch), given)
-    report = render(found, given)
+    with tempfile.TemporaryDirectory(prefix="assessor-speed-") as name:
+        scratch = Path(name)
+        found = contest.hold(
+            scratch,
+            ways=given.isolation or WAYS,
+            rounds=given.rounds,
+            queued=given.queued,
+            with_rival=not given.no_rival,
+        )
+        held = _judge(found)
+        if given.burst and found.ways:
+            held += _deadline(scratch / "deadline", given.burst, found)
+        held += _alone(scratch, found)
+        flat, grown = _flat(found)
+        held += grown
+    report = render(found, held, flat, given)
     print("\n".join(report))
     if not given.dry:
         figures.write("speed", report)
-    return 0 if all(goal.held for goal in found.goals) else 1
+    return 0 if all(goal.held for goal in held) else 1
 
 
-def measure(scratch: Path, given: argparse.Namespace) -> Found:
-    """All figures.
-
-    1. What there is to measure: isolations that this engine knows, its runtimes, the other library.
-    2. Rounds, in turns.
-    3. A full queue, one contender after the other, nothing else running.
-    4. A deadline, with the isolation that counts.
-    5. What needs no contender.
-    """
-    found = Found()
-    bare = rootfs.export(_grader())
-    ways = [way for way in given.isolation or WAYS if _known(way, scratch / f"try-{way}", found)]  # 1
-    python = None if given.no_rival else _rival(scratch / "rival", found)
-    with ExitStack() as stack:
-        contenders: dict[str, Way] = {
-            BARE: lambda suite: bare.run(suite, quick=True),
-            TYPED: lambda suite: bare.run(suite, quick=False),
-        }
-        for way in ways:
-            place = stack.enter_context(
-                installation.make(scratch / f"cold-{way}", isolation=way, workers=WORKERS)
-            )
-            contenders[_cold(way)] = _trips(place.cold)
-        for way, runtime in [(way, "runc") for way in ways] + _gvisor(found):
-            place = stack.enter_context(
-                installation.make(
-                    scratch / f"warm-{way}-{runtime}", isolation=way, runtime=runtime, workers=WORKERS
-                )
-            )
-            place.up()
-            contenders[_warm(way, runtime)] = _trips(place.warm)
-            if way == ways[0] and runtime == "runc":
-                found.lines.append(_idle(place, found))
-        if python is not None:
-            other = stack.enter_context(rival.start(python))
-            contenders[RIVAL] = lambda suite: other.run(*_asked(suite), tests=len(suite.ids))
-        _rounds(contenders, given.rounds, found)  # 2
-    for suite in suites.SUITES:  # 3
-        found.rates[BARE, suite.name] = bare.per_second(suite, loops=WORKERS, runs=max(5, given.queued // 4))
-        for way in ways:
-            home = scratch / f"queue-{way}-{suite.name}"
-            with installation.make(home, isolation=way, workers=WORKERS) as place:
-                found.rates[way, suite.name] = place.per_second(suite, number=given.queued)
-        if python is not None:
-            found.rates[RIVAL, suite.name] = rival.per_second(
-                python, *_asked(suite), tests=len(suite.ids), loops=WORKERS, runs=max(3, given.queued // 10)
-            )
-    _judge(found, ways)
-    if given.burst and ways:  # 4
-        _deadline(scratch / "deadline", ways[0], given.burst, found)
-    _alone(scratch, found)  # 5
-    return found
-
-
-def _rounds(contenders: Mapping[str, Way], rounds: int, found: Found) -> None:
-    order = list(contenders)
-    chance = random.Random(1)  # noqa: S311  a repeatable order, no secret
-    for turn in range(rounds + 1):
-        chance.shuffle(order)  # who comes after whom differs, so nobody always follows the same one
-        for suite in suites.SUITES:
-            for name in order:
-                took = contenders[name](suite)
-                if turn:  # the first round warms caches
-                    found.times[name, suite.name].append(took)
-        print(f"round {turn} of {rounds}", file=sys.stderr)
-
-
-def _judge(found: Found, ways: Sequence[str]) -> None:
+def _judge(found: Found) -> list[Goal]:
     """The goals on times and rates."""
-    for way in ways:
+    goals = []
+    for way in found.ways:
         for suite in suites.SUITES:
             bare = statistics.median(found.times[BARE, suite.name])
-            warm = found.times[_warm(way, "runc"), suite.name]
-            cold = found.times[_cold(way), suite.name]
+            warm = found.times[contest.warm(way), suite.name]
+            cold = found.times[contest.cold(way), suite.name]
             where = f"{way}, {suite.title}"
-            if way == ways[0]:
+            if way == found.ways[0]:
                 middle = statistics.median(warm)
-                found.goals += [
+                goals += [
                     figures.at_most(f"warm, {where}", middle / bare, WARM[suite.name], unit=f" {TIMES} bare"),
                     figures.at_most(
                         f"warm, {where}, p95",
@@ -181,13 +94,13 @@ def _judge(found: Found, ways: Sequence[str]) -> None:
                         unit=f" {TIMES} its median",
                     ),
                 ]
-            found.goals.append(
+            goals.append(
                 figures.at_most(
                     f"cold, {where}", statistics.median(cold), COLD * bare + COLD_MORE_MS, unit=" ms"
                 )
             )
             rate = found.rates[way, suite.name]
-            found.goals.append(
+            goals.append(
                 figures.at_least(
                     f"full queue, {where}",
                     rate / found.rates[BARE, suite.name],
@@ -195,8 +108,8 @@ def _judge(found: Found, ways: Sequence[str]) -> None:
                     unit=f" {TIMES} bare in two loops",
                 )
             )
-            if way == ways[0] and (RIVAL, suite.name) in found.rates:
-                found.goals.append(
+            if way == found.ways[0] and (RIVAL, suite.name) in found.rates:
+                goals.append(
                     figures.at_least(
                         f"full queue, {where}",
                         rate / found.rates[RIVAL, suite.name],
@@ -204,9 +117,18 @@ def _judge(found: Found, ways: Sequence[str]) -> None:
                         unit=f" {TIMES} {rival.NAME}",
                     )
                 )
+    if found.idle_pair_bytes is not None:
+        goals.append(
+            figures.at_most(
+                "idle pair, share of memory", found.idle_pair_bytes / MIB, IDLE_PAIR_BYTES / MIB, unit=" MiB"
+            )
+        )
+    return goals
 
 
-def _deadline(home: Path, way: str, number: int, found: Found) -> None:
+def _deadline(home: Path, number: int, found: Found) -> list[Goal]:
+    """Hundreds at once, with the isolation that counts."""
+    way = found.ways[0]
     copies = deadline.tasks_needed(number)
     with installation.make(home, isolation=way, workers=WORKERS, copies=copies) as place:
         place.up()
@@ -221,7 +143,7 @@ def _deadline(home: Path, way: str, number: int, found: Found) -> None:
         f"memory used: {drained.most.host / MIB:.0f} MiB of the host's, {drained.most.share / MIB:.0f} MiB "
         "shared out among our processes."
     )
-    found.goals += [
+    return [
         figures.at_most("deadline: submissions lost", drained.lost, 0),
         figures.at_most(
             "deadline: longest wait of a learner", drained.unfairness, 3, unit=f" {TIMES} the others'"
@@ -229,111 +151,40 @@ def _deadline(home: Path, way: str, number: int, found: Found) -> None:
     ]
 
 
-def _alone(scratch: Path, found: Found) -> None:
+def _alone(scratch: Path, found: Found) -> list[Goal]:
+    """What needs no contender."""
     suite = suites.SUITES[-1]
     cost = trip.cost(scratch / "trip", suite)
-    found.goals += [
-        figures.at_most(f"a job without its sandbox, {suite.title}: wall", cost.wall_ms, 25, unit=" ms"),
-        figures.at_most("the same: processor of the worker", cost.cpu_ms, 25, unit=" ms"),
-        figures.at_most("queue memory a job", trip.queued_bytes(scratch / "queue") / 1024, 2, unit=" KiB"),
-    ]
     found.lines.append(
         f"A job without its sandbox ({suite.title}) takes {cost.wall_ms:.1f} ms of a worker, of which "
         f"{cost.verdict_ms:.1f} ms until the verdict is stored."
     )
-    if (Path(__file__).parent / "flat.py").exists():
-        found.lines.append(importlib.import_module("flat").table())
-    else:
-        found.lines.append(
-            "Cost from 100 to 10,000 submissions: not measured here, bench/flat.py is missing."
+    return [
+        figures.at_most(f"a job without its sandbox, {suite.title}: wall", cost.wall_ms, 25, unit=" ms"),
+        figures.at_most("the same: processor of the worker", cost.cpu_ms, 25, unit=" ms"),
+        figures.at_most("queue memory a job", trip.queued_bytes(scratch / "queue") / 1024, 2, unit=" KiB"),
+    ]
+
+
+def _flat(found: Found) -> tuple[list[str], list[Goal]]:
+    """What one submission costs beside few and beside many others: a table, and how much it may grow."""
+    if not (Path(__file__).parent / "flat.py").exists():
+        found.lines.append("Cost from 100 to 10,000 submissions: not measured, bench/flat.py is missing.")
+        return [], []
+    flat = importlib.import_module("flat")
+    measured = flat.measure((100, 1000, 10_000), rounds=60)
+    rows, goals = [], []
+    for name in measured[0].medians:
+        grown = flat.growth(measured, name)
+        rows.append([name, *(f"{one.medians[name]:.2f}" for one in measured), f"{grown:+.0%}"])
+        goals.append(
+            figures.at_most(f"from 100 to 10,000 submissions: {name}", grown * 100, 10, unit=" % more")
         )
+    head = ["one submission beside so many", *(f"{one.size:,}" for one in measured), "growth"]
+    return figures.table(head, rows), goals
 
 
-def _idle(place: installation.Installation, found: Found) -> str:
-    """What waits for work takes: the containers of an installation that has judged and is idle."""
-    for suite in suites.SUITES:
-        place.warm(suite, learner="first")
-    time.sleep(3)  # what is started ahead of need has started
-    there = place.containers()
-    pairs = len(there) // 2
-    if not pairs:
-        return "No sandbox waits ahead of need: an idle one has no memory to measure."
-    each = memory.share(pid for pids in there.values() for pid in pids) / pairs
-    found.goals.append(
-        figures.at_most("idle pair, share of memory", each / MIB, IDLE_PAIR_BYTES / MIB, unit=" MiB")
-    )
-    return f"{pairs} idle pairs wait, {each / MIB:.0f} MiB each."
-
-
-def _known(way: str, home: Path, found: Found) -> bool:
-    try:
-        with installation.make(home, isolation=way, workers=WORKERS):
-            return True
-    except FileInvalid as error:
-        found.lines.append(f"`isolation: {way}` is not known to this engine: {error}")
-        return False
-
-
-def _gvisor(found: Found) -> list[tuple[str, str]]:
-    api = engine.connect()
-    try:
-        runtimes = engine.facts(api).runtimes
-    finally:
-        api.close()
-    if "runsc" in runtimes:
-        return [("container", "runsc")]
-    found.lines.append(f"gVisor is not measured: the engine knows {', '.join(runtimes)} and no runsc.")
-    return []
-
-
-def _rival(folder: Path, found: Found) -> Path | None:
-    try:
-        python = rival.environment(folder)
-        rival.build(_grader())
-    except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", b"") or b""
-        found.lines.append(f"{RIVAL} is not measured: {error} {said.decode(errors='replace')[-300:]}")
-        return None
-    found.lines.append(
-        f"{RIVAL}: create, copy, exec of pytest, on the grader's image with its user added; the ten seconds "
-        "that it waits for its container to stop are left out, in its favour."
-    )
-    return python
-
-
-def _grader() -> str:
-    api = engine.connect()
-    try:
-        kept = images.Images(api, sandboxes=suites.ROOT / "sandboxes", cache=images.cache_folder())
-        return kept.get("grader").tag
-    finally:
-        api.close()
-
-
-def _asked(suite: suites.Suite) -> tuple[dict[str, bytes], list[str]]:
-    return dict(suite.files), ["_hypothesis_pytestplugin"] if suite.hypothesis else []
-
-
-def _trips(trip_of: Callable[..., float]) -> Way:
-    """One trip after the other, each of a learner of its own."""
-    made = [0]
-
-    def take(suite: suites.Suite) -> float:
-        made[0] += 1
-        return trip_of(suite, learner=f"learner-{made[0]}")
-
-    return take
-
-
-def _cold(way: str) -> str:
-    return f"this engine, cold, {way}"
-
-
-def _warm(way: str, runtime: str) -> str:
-    return f"this engine, warm, {way}" + ("" if runtime == "runc" else f", {runtime}")
-
-
-def render(found: Found, given: argparse.Namespace) -> list[str]:
+def render(found: Found, held: list[Goal], flat: list[str], given: argparse.Namespace) -> list[str]:
     """The section of the file of results."""
     names = list(dict.fromkeys(name for name, _ in found.times))
     head = ["from `submit` returning to the verdict stored, ms"]
@@ -371,7 +222,8 @@ def render(found: Found, given: argparse.Namespace) -> list[str]:
         "",
         *figures.table(rate_head, rates),
         "",
-        *figures.goals(found.goals),
+        *([*flat, ""] if flat else []),
+        *figures.goals(held),
         "",
         *(f"- {line}" for line in found.lines),
     ]

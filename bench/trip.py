@@ -65,10 +65,10 @@ def queued_bytes(home: Path, *, number: int = 2000) -> float:
     """The queue server's memory for each job that waits."""
     with _queue(home) as url:
         server = redis.Redis.from_url(url)
-        before = server.info("memory")["used_memory"]
+        before = int(server.info("memory")["used_memory"])
         ring = jobs.Ring(url)
         ring.ring_all((f"bench{one:015}", 1) for one in range(number))
-        after = server.info("memory")["used_memory"]
+        after = int(server.info("memory")["used_memory"])
         ring.close()
         server.close()
     return (after - before) / number
