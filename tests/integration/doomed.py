@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ import chaos
 
 from assessor import supervisor
 from assessor.logs import configure
-from assessor.sandbox.protocol import End, Event, Order
+from assessor.sandbox.protocol import End, Event, Finished, Order
 from assessor.settings import LogFormat
 from assessor.store import Attempt, AttemptState, Claim, Conclusion
 
@@ -31,16 +32,21 @@ STAGES = ("unclaimed", "claimed", "running", "run over", "run kept", "concluded"
 home = Path()
 
 
+def doomed(stage: str, attempt_id: str) -> str | None:
+    """Whom this attempt is doomed to take with it at this stage, or None."""
+    try:
+        at, victim = (home / "doom" / attempt_id).read_text().rsplit(maxsplit=1)
+    except FileNotFoundError:
+        return None
+    return victim if at == stage else None
+
+
 def reach(stage: str, attempt_id: str) -> None:
     """Die here if this attempt is doomed to."""
-    doom = home / "doom" / attempt_id
-    try:
-        at, victim = doom.read_text().rsplit(maxsplit=1)
-    except FileNotFoundError:
+    victim = doomed(stage, attempt_id)
+    if victim is None:
         return
-    if at != stage:
-        return
-    doom.unlink()
+    (home / "doom" / attempt_id).unlink()
     if victim in ("server", "both"):
         os.kill(int((home / "queue" / "server.pid").read_text()), signal.SIGKILL)
     if victim in ("worker", "both"):
@@ -84,7 +90,11 @@ def script(order: Order) -> Iterable[Event | End | BaseException]:
     """As chaos has it, and noted."""
     with (home / "ran").open("a") as file:
         file.write(f"{order.attempt}\n")
-    return plain(order)
+    for step in plain(order):
+        yield step
+        # Events are stored a moment after they came: a doom in the midst of a run waits for that.
+        while isinstance(step, Finished) and doomed("running", order.attempt) is not None:
+            time.sleep(0.005)
 
 
 if __name__ == "__main__":
