@@ -175,8 +175,10 @@ class Installation:
             time.sleep(0.2)
 
     def finished(self, attempts: list[str]) -> Mapping[str, float]:
-        """When each attempt was judged, seconds of the wall clock; those that were not are left out."""
-        rows = self._rows.execute("SELECT id, finished_at FROM attempts WHERE state = 'judged'")
+        """When each attempt was judged to pass, seconds of the wall clock; all others are left out."""
+        rows = self._rows.execute(
+            "SELECT id, finished_at FROM attempts WHERE state = 'judged' AND verdict = 'passed'"
+        )
         found = {name: at / 1e6 for name, at in rows}
         return {name: found[name] for name in attempts if name in found}
 
@@ -197,8 +199,8 @@ class Installation:
 
     def _passed(self, attempt: str) -> None:
         found = self.parts.store.attempt(attempt)
-        if found.verdict != "passed" or found.epoch != 1 or self.parts.store.evidence(attempt) is None:
-            raise SystemExit(self._told(f"attempt {attempt} to pass at once, with evidence, got {found}"))
+        if found.verdict != "passed" or self.parts.store.evidence(attempt) is None:
+            raise SystemExit(self._told(f"attempt {attempt} to pass, with evidence, got {found}"))
 
     def _until(self, holds: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
