@@ -17,6 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import figures
+import suites
+
 from assessor import jobs, queueserver
 from assessor.limits import Limits
 from assessor.sandbox.docker import Docker
@@ -24,33 +27,8 @@ from assessor.sandbox.protocol import Ended, Event, Finished, Order
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SOLUTION = {
-    "solution.py": b"""
-def median(values):
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("empty")
-    middle = len(ordered) // 2
-    return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def nothing():
-    return None
-"""
-}
-TRIVIAL = b"""
-import pytest
-from solution import median
-
-
-def test_odd(): assert median([3, 1, 2]) == 2
-def test_even(): assert median([4, 10]) == 7
-def test_one(): assert median([5]) == 5
-def test_float(): assert isinstance(median([1, 2, 3]), float)
-def test_empty():
-    with pytest.raises(ValueError):
-        median([])
-"""
+SOLUTION = {"solution.py": suites.SOLUTION}
+TRIVIAL = suites.TRIVIAL
 PROPERTY = (
     TRIVIAL
     + b"""
@@ -126,8 +104,8 @@ def main() -> int:
     finally:
         box.close()
     report = render(rows, calls, queue(asked.jobs), runs=asked.runs)
-    (ROOT / "bench" / "results.md").write_text(report)
-    print(report)
+    figures.write("run", report)
+    print("\n".join(report))
     return 0
 
 
@@ -205,14 +183,14 @@ def order(tests: bytes) -> Order:
     )
 
 
-def render(rows: list[Row], calls: Mapping[str, float], per_second: float, *, runs: int) -> str:
-    """The report as Markdown."""
+def render(rows: list[Row], calls: Mapping[str, float], per_second: float, *, runs: int) -> list[str]:
+    """The section of the file of results."""
     first = rows[0]
     lines = [
-        "# Figures",
+        "## The engine alone, and its parts",
         "",
         f"Medians of {runs} runs in turns, on {platform.machine()}, Linux {platform.release()}, Python "
-        f"{platform.python_version()}. Written by `script/bench`; ratios travel better than milliseconds.",
+        f"{platform.python_version()}. Written by `script/bench`.",
         "",
         "| from start to result, ms | 5 trivial tests | ratio | with one property | ratio |",
         "| --- | --- | --- | --- | --- |",
@@ -224,8 +202,7 @@ def render(rows: list[Row], calls: Mapping[str, float], per_second: float, *, ru
         )
     lines += ["", "| over the bridge | µs a call | calls a second |", "| --- | --- | --- |"]
     lines += [f"| {name} | {us:.0f} | {1e6 / us:.0f} |" for name, us in calls.items()]
-    lines += ["", f"Empty jobs through the queue, one worker: {per_second:.0f} a second.", ""]
-    return "\n".join(lines)
+    return [*lines, "", f"Empty jobs through the queue, one worker: {per_second:.0f} a second."]
 
 
 def _all_passed(events: list[Event]) -> None:

@@ -104,7 +104,8 @@ def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptStat
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
         log.info("awaiting review", score=str(judged.assessment.total))
         return AttemptState.AWAITING_REVIEW
-    files = _files(judged, parts)
+    record, run_note, envelope = _signed(judged, parts)
+    names = parts.blobs.put_all([record, run_note, envelope, judged.report])
     conclusion = Conclusion(
         state=AttemptState.JUDGED,
         verdict=judged.assessment.verdict.value,
@@ -112,15 +113,16 @@ def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptStat
         level=judged.assessment.level,
         evidence=EvidenceRow(
             attempt_id=attempt_id,
-            record=parts.blobs.put(files[publish.RECORD]),
-            run=parts.blobs.put(files[publish.RUN]),
-            envelope=parts.blobs.put(files[publish.ENVELOPE]),
+            record=names[0],
+            run=names[1],
+            envelope=names[2],
             key_id=parts.signer.key_id,
         ),
-        report=parts.blobs.put(judged.report),
+        report=names[3],
     )
     parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-    _publish(attempt_id, files, parts)
+    # From here on the verdict is known and kept; the page is made after it, so that nobody waits for it.
+    _publish(attempt_id, _published(record, run_note, envelope, judged.frozen, parts), parts)
     log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
     return AttemptState.JUDGED
 
@@ -206,8 +208,8 @@ def published(attempt_id: str, parts: Parts) -> Path:
     return parts.publisher.publish(attempt_id, _published(record, run_note, envelope, frozen, parts))
 
 
-def _files(judged: Judged, parts: Parts) -> dict[str, bytes]:
-    """The evidence folder's files of a judged attempt, signed."""
+def _signed(judged: Judged, parts: Parts) -> tuple[bytes, bytes, bytes]:
+    """The record of a judged attempt, the note of its run, and the signed envelope over both."""
     salt = parts.store.salt(judged.submission.learner_id)
     record = evidence.record(
         frozen=judged.frozen,
@@ -240,13 +242,13 @@ def _files(judged: Judged, parts: Parts) -> dict[str, bytes]:
         versions=judged.run.versions,
         outcome=judged.run.outcome,
     )
-    envelope = proof.seal(evidence.statement(record, run_note), parts.signer)
-    return _published(record, run_note, envelope, judged.frozen, parts)
+    return record, run_note, proof.seal(evidence.statement(record, run_note), parts.signer)
 
 
 def _published(
     record: bytes, run_note: bytes, envelope: bytes, frozen: catalog.Frozen, parts: Parts
 ) -> dict[str, bytes]:
+    """The evidence folder's files."""
     html = page.evidence_page(record, run_note, frozen=frozen, key_id=parts.signer.key_id)
     return {
         publish.RECORD: record,

@@ -119,29 +119,27 @@ class Leases(Database):
             attempt = read_attempt(connection, claim.attempt.id)
             return Claim(attempt=attempt, epoch=attempt.epoch, worker=claim.worker)
 
-    def add_event(self, claim: Claim, event_json: bytes) -> None:
-        """Keep one more event of this epoch, after those that it has.
+    def add_events(self, claim: Claim, events_json: Sequence[bytes]) -> None:
+        """Keep more events of this epoch, in this order, after those that it has: all of them, or none.
 
         Raises:
             LeaseLost: the attempt went on without this worker; nothing was kept.
         """
         with self.writing() as connection:
-            _own(connection, claim, events=_A.events + 1)
-            position = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
-            connection.execute(
-                schema.events.insert().values(
-                    attempt_id=claim.attempt.id, epoch=claim.epoch, position=position, body=event_json
-                )
-            )
+            _own(connection, claim, events=_A.events + len(events_json))
+            _append(connection, claim, events_json)
 
-    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
-        """Keep how the run ended: from here on the events of this epoch are the attempt's.
+    def finish_run(
+        self, claim: Claim, run_json: bytes, *, now: datetime, events_json: Sequence[bytes] = ()
+    ) -> None:
+        """Keep the last events and how the run ended: from here on this epoch's events are the attempt's.
 
         Raises:
             LeaseLost: the attempt went on without this worker; nothing was kept.
         """
         with self.writing() as connection:
-            _own(connection, claim, run_epoch=claim.epoch)
+            _own(connection, claim, run_epoch=claim.epoch, events=_A.events + len(events_json))
+            _append(connection, claim, events_json)
             connection.execute(
                 schema.runs.insert().values(
                     attempt_id=claim.attempt.id, epoch=claim.epoch, body=run_json, finished_at=now
@@ -407,6 +405,21 @@ def _own(connection: sa.Connection, claim: Claim, **values: Any) -> None:
     )
     if not _change(connection, own, **values):
         raise _lost(connection, claim.attempt.id, f"epoch {claim.epoch} running on {claim.worker}")
+
+
+def _append(connection: sa.Connection, claim: Claim, events_json: Sequence[bytes]) -> None:
+    """Insert events that the attempt's count has just been raised by."""
+    if not events_json:
+        return
+    last = connection.execute(sa.select(_A.events).where(_A.id == claim.attempt.id)).scalar_one()
+    first = last - len(events_json) + 1
+    connection.execute(
+        schema.events.insert(),
+        [
+            {"attempt_id": claim.attempt.id, "epoch": claim.epoch, "position": position, "body": body}
+            for position, body in enumerate(events_json, start=first)
+        ],
+    )
 
 
 def _lost(connection: sa.Connection, attempt_id: str, expected: str) -> LeaseLost:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 import jinja2
 from markdown_it import MarkdownIt
@@ -81,8 +81,9 @@ def evidence_page(
     """The page as HTML text.
 
     Args:
-        record: bytes of record.json.
-        run: bytes of run.json.
+        record: bytes of record.json, made here or read back by their digest: whether they are in the one
+            form is for `verify` to prove.
+        run: bytes of run.json, likewise.
         frozen: the task, rubric and profile that the record names.
         key_id: name of the key that signed.
         files: names of the submitted files, where they are to be listed.
@@ -91,11 +92,11 @@ def evidence_page(
         VerificationFailed: the record or the run is none.
         ValueError: `frozen` is not what the record names.
     """
-    parsed, note = evidence.parse(record), evidence.parse_run(run)
+    parsed, note = evidence.own(record), evidence.own_run(run)
     if frozen.digest != parsed.task.snapshot:
         raise ValueError(f"page: expected the frozen task {parsed.task.snapshot}, got {frozen.digest}")
     rubric, task = frozen.rubric, frozen.task
-    style = _source("evidence.css")
+    style, style_hash = _style()
     return (
         _environment()
         .get_template("evidence.html")
@@ -109,8 +110,8 @@ def evidence_page(
             rubric=rubric,
             profile=frozen.profile,
             files=sorted(files),
-            style=Markup(style),  # noqa: S704  our own file, never input
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            style=style,
+            style_hash=style_hash,
             brief=_brief(task.brief),
             rows=[
                 _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])
@@ -179,6 +180,8 @@ def _moment(text: str) -> str:
     return f"{at.day} {at:%B %Y}, {at:%H:%M} UTC"
 
 
+# A worker makes many pages of the same few tasks.
+@lru_cache(maxsize=16)
 def _brief(source: str) -> Markup:
     """The brief as HTML: no raw HTML, no images (they would be fetched), headings below the page's own."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
@@ -204,13 +207,18 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("assessor"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        auto_reload=False,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def _source(name: str) -> str:
+@cache
+def _style() -> tuple[Markup, str]:
+    """The style sheet, and its digest as a browser's policy names it."""
     environment = _environment()
     assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
+    text = environment.loader.get_source(environment, "evidence.css")[0]
+    digits = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), digits  # noqa: S704  our own file, never input

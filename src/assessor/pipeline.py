@@ -13,11 +13,8 @@ nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Event as Flag
-from threading import Lock, Thread
 
 import structlog
 
@@ -33,9 +30,10 @@ from assessor.errors import (
     StoreFault,
     TryRefused,
 )
+from assessor.lease import Lease
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
-from assessor.store import Attempt, AttemptState, Claim, Submission
+from assessor.store import Attempt, AttemptState, Submission
 from assessor.waiting import Class
 
 log = structlog.get_logger(__name__)
@@ -139,20 +137,21 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
     if claim is None:
         return None
     attempt_id, epoch = claim.attempt.id, claim.epoch
-    lease = Lease(claim, parts)
+    lease = Lease(claim, parts.store, lease_s=parts.lease_s, clock=parts.clock)
     with structlog.contextvars.bound_contextvars(attempt=attempt_id):
         try:
-            with _kept(lease):
+            with lease:
                 try:
                     # A run that was kept before its worker went, or that a rescore scores again, is not
                     # repeated.
-                    if parts.store.run(attempt_id) is None:
+                    if claim.attempt.run_epoch is None and claim.attempt.events_of is None:
                         run(lease, parts)
                     return judging.conclude(attempt_id, parts, claim=lease.claim)
                 except LeaseLost:
                     raise
                 except Exception as error:
                     # Under the lease still: a hanging engine is asked for seconds.
+                    lease.drop()
                     return _fault(lease, error, parts)
         except LeaseLost as error:
             log.warning("lease lost", epoch=epoch, error=str(error))
@@ -203,7 +202,7 @@ def run(lease: Lease, parts: Parts) -> None:
         host=parts.host,
         versions=parts.versions,
     )
-    parts.store.finish_run(lease.claim, RUN.dump_json(finished), now=parts.clock())
+    lease.finish(RUN.dump_json(finished), now=parts.clock())
 
 
 #: What the kernel makes, too, when the whole machine is out of memory: learners' processes go first.
@@ -257,66 +256,6 @@ def _ring(attempt: Attempt, ring: Callable[[str, int], None]) -> None:
         ring(attempt.id, attempt.epoch)
     except QueueFault as error:
         log.warning("queue is away; the sweep will ring", attempt=attempt.id, error=str(error))
-
-
-class Lease:
-    """A claim that is renewed in the background, and the way events are kept under it."""
-
-    def __init__(self, claim: Claim, parts: Parts) -> None:
-        self.claim = claim
-        self._parts = parts
-        self._lost: LeaseLost | None = None
-        self._done = Flag()
-        # A renewal must not read the old claim while a restart replaces it.
-        self._changing = Lock()
-
-    def keep(self, event: protocol.Event) -> None:
-        """Store one event of the run.
-
-        Raises:
-            LeaseLost: the attempt is another's by now.
-        """
-        if self._lost is not None:
-            raise self._lost
-        self._parts.store.add_event(self.claim, protocol.dump_event(event))
-
-    def renew_until_done(self) -> None:
-        """Renew three times a lease; a store that is away for a moment is asked again."""
-        while not self._done.wait(self._parts.lease_s / 3):
-            try:
-                with self._changing:
-                    self._parts.store.renew(self.claim, lease_s=self._parts.lease_s, now=self._parts.clock())
-            except LeaseLost as error:
-                self._lost = error
-                return
-            except StoreFault as error:
-                log.warning("lease not renewed yet", error=str(error))
-
-    def restart(self) -> None:
-        """Go on with the attempt's next epoch.
-
-        Raises:
-            LeaseLost: the attempt is another's by now.
-        """
-        with self._changing:
-            self.claim = self._parts.store.restart(
-                self.claim, lease_s=self._parts.lease_s, now=self._parts.clock()
-            )
-
-    def done(self) -> None:
-        """Stop renewing."""
-        self._done.set()
-
-
-@contextmanager
-def _kept(lease: Lease) -> Iterator[None]:
-    thread = Thread(target=lease.renew_until_done, name=f"lease-{lease.claim.attempt.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        lease.done()
-        thread.join()
 
 
 def _fault(lease: Lease, error: Exception, parts: Parts) -> AttemptState | None:

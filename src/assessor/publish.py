@@ -12,6 +12,7 @@ The attempt's id is random, so a folder cannot be guessed. A folder appears whol
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -46,10 +47,14 @@ class Publisher:
         old = self.root / f".old-{secrets.token_hex(8)}"
         try:
             draft.mkdir(parents=True)
-            for name, data in files.items():
-                with (draft / name).open("xb") as file:
-                    file.write(data)
-                    file.flush()
+            with contextlib.ExitStack() as stack:
+                opened = []
+                for name, data in files.items():
+                    opened.append(stack.enter_context((draft / name).open("xb")))
+                    opened[-1].write(data)
+                    opened[-1].flush()
+                # Written first, flushed then: the disk's first wait serves them all.
+                for file in opened:
                     os.fsync(file.fileno())
             _swap(draft, target, old)
         except OSError as error:

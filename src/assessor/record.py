@@ -242,6 +242,25 @@ def parse_run(data: bytes) -> Run:
     return _parse(Run, data, check="run-form")
 
 
+def own(data: bytes) -> Record:
+    """The record in bytes that this process made, or read back by their digest: quicker than `parse`, which
+    proves of anybody's bytes that they are the one form.
+
+    Raises:
+        VerificationFailed: `record-form`: they are no record.
+    """
+    return _read(Record, data, check="record-form")
+
+
+def own_run(data: bytes) -> Run:
+    """As `own`, for a run.
+
+    Raises:
+        VerificationFailed: `run-form`: they are no run.
+    """
+    return _read(Run, data, check="run-form")
+
+
 def parse_statement(data: bytes) -> Statement:
     """The statement in these bytes.
 
@@ -262,14 +281,19 @@ _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 def _parse(model: type[_Model], data: bytes, *, check: str) -> _Model:
     try:
         digest.read(data, limit_bytes=LIMIT_BYTES)
-        parsed = model.model_validate_json(data)
     except digest.NotCanonical as error:
         raise VerificationFailed(check, str(error)) from error
-    except pydantic.ValidationError as error:
-        one = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in one["loc"]) or "the whole"
-        raise VerificationFailed(check, f"{where}: {one['msg']}") from error
+    parsed = _read(model, data, check=check)
     # The last word: what was understood is all there is, in the one way to write it.
     if digest.canonical(parsed.model_dump(mode="json", by_alias=True)) != data:
         raise VerificationFailed(check, "expected nothing but the known fields, each as it would be written")
     return parsed
+
+
+def _read(model: type[_Model], data: bytes, *, check: str) -> _Model:
+    try:
+        return model.model_validate_json(data)
+    except pydantic.ValidationError as error:
+        one = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in one["loc"]) or "the whole"
+        raise VerificationFailed(check, f"{where}: {one['msg']}") from error

@@ -12,7 +12,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import chaos
 from assessor import supervisor
 from assessor.leases import STARVE_S
 from assessor.logs import configure
-from assessor.sandbox.protocol import End, Event, Order
+from assessor.sandbox.protocol import End, Event, Finished, Order
 from assessor.settings import LogFormat
 from assessor.store import Attempt, AttemptState, Claim, Conclusion
 
@@ -32,14 +33,22 @@ STAGES = ("unclaimed", "claimed", "running", "run over", "run kept", "concluded"
 home = Path()
 
 
+def doomed(stage: str, attempt_id: str) -> str | None:
+    """Whom this attempt is doomed to take with it at this stage, or None."""
+    try:
+        at, victim = (home / "doom" / attempt_id).read_text().rsplit(maxsplit=1)
+    except FileNotFoundError:
+        return None
+    return victim if at == stage else None
+
+
 def reach(stage: str, attempt_id: str) -> None:
     """Die here if this attempt is doomed to."""
-    doom = home / "doom" / attempt_id
+    victim = doomed(stage, attempt_id)
+    if victim is None:
+        return
     try:
-        at, victim = doom.read_text().rsplit(maxsplit=1)
-        if at != stage:
-            return
-        doom.unlink()
+        (home / "doom" / attempt_id).unlink()
     except FileNotFoundError:  # it is another worker's by now
         return
     if victim in ("server", "both"):
@@ -61,14 +70,16 @@ class DoomedStore(chaos.NotingStore):
             reach("claimed", claim.attempt.id)
         return claim
 
-    def add_event(self, claim: Claim, event_json: bytes) -> None:
-        super().add_event(claim, event_json)
-        if b'"test"' in event_json:
+    def add_events(self, claim: Claim, events_json: Sequence[bytes]) -> None:
+        super().add_events(claim, events_json)
+        if any(b'"test"' in event for event in events_json):
             reach("running", claim.attempt.id)
 
-    def finish_run(self, claim: Claim, run_json: bytes, *, now: datetime) -> None:
+    def finish_run(
+        self, claim: Claim, run_json: bytes, *, now: datetime, events_json: Sequence[bytes] = ()
+    ) -> None:
         reach("run over", claim.attempt.id)
-        super().finish_run(claim, run_json, now=now)
+        super().finish_run(claim, run_json, now=now, events_json=events_json)
         reach("run kept", claim.attempt.id)
 
     def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:
@@ -84,7 +95,11 @@ def script(order: Order) -> Iterable[Event | End | BaseException]:
     """As chaos has it, and noted."""
     with (home / "ran").open("a") as file:
         file.write(f"{order.attempt}\n")
-    return plain(order)
+    for step in plain(order):
+        yield step
+        # Events are stored a moment after they came: a doom in the midst of a run waits for that.
+        while isinstance(step, Finished) and doomed("running", order.attempt) is not None:
+            time.sleep(0.005)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def store(home: Path, blobs: Blobs) -> Iterator[Store]:
     )
     claim = opened.claim(worker="w", lease_s=30, now=NOW)
     assert claim is not None
-    opened.add_event(claim, b"event")
+    opened.add_events(claim, [b"event"])
     opened.conclude(
         claim,
         Conclusion(

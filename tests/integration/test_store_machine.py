@@ -116,11 +116,11 @@ class Workers(RuleBasedStateMachine):
     @rule(claim=claims, body=st.binary(max_size=4))
     def event(self, claim: Claim, body: bytes) -> None:
         if self.own(claim):
-            self.store.add_event(claim, body)
+            self.store.add_events(claim, [body])
             self.events[claim.attempt.id, claim.epoch].append(body)
         else:
             with pytest.raises(LeaseLost):
-                self.store.add_event(claim, body)
+                self.store.add_events(claim, [body])
 
     @rule(target=claims, claim=claims)
     def restart(self, claim: Claim) -> object:

@@ -39,7 +39,7 @@ JUDGE = (
     judged = []
     while (claim := store.claim(worker=sys.argv[2], lease_s=30, now=now)) is not None:
         attempt = claim.attempt.id
-        store.add_event(claim, sys.argv[2].encode())
+        store.add_events(claim, [sys.argv[2].encode()])
         store.finish_run(claim, b"{}", now=now)
         row = EvidenceRow(attempt_id=attempt, record=sys.argv[2], run="u", envelope="e", key_id="k")
         store.conclude(

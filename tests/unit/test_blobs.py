@@ -114,6 +114,43 @@ def test_bytes_are_flushed_before_they_have_their_name(folder: Path, monkeypatch
     assert flushed == [False, True, True, True]
 
 
+def test_several_are_kept_as_one_by_one(blobs: Blobs) -> None:
+    blobs.put(DATA)
+    several = [b"one", DATA, b"", b"one"]
+    assert blobs.put_all(several) == tuple(map(digest.sha256, several))
+    assert [blobs.get(digest.sha256(data)) for data in several] == several
+    assert blobs.put_all([]) == ()
+
+
+def test_all_of_several_are_flushed_before_the_first_has_its_name_and_then_every_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs.open(folder)
+    several = [b"%d" % number for number in range(5)]
+    files = {file_of(folder, digest.sha256(data)) for data in several}
+    named: list[int] = []
+    folders: set[Path] = set()
+    fsync = os.fsync
+
+    def spy(handle: int) -> None:
+        named.append(sum(file.exists() for file in files))
+        folders.add(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    blobs.put_all(several)
+    assert named[:6] == [0] * 5 + [5]
+    assert folders >= {folder, folder / "sha256", *(file.parent for file in files)}
+
+
+def test_changed_bytes_among_several_are_mended(folder: Path) -> None:
+    blobs = Blobs.open(folder)
+    blobs.put_all([b"1", DATA])
+    file_of(folder).write_bytes(b"2")
+    blobs.put_all([b"1", DATA, b"3"])
+    assert blobs.get(NAME) == DATA
+
+
 def test_place_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(BlobFault, match=f"^blobs {re.escape(str(tmp_path))}/file/blobs: cannot be opened: "):

@@ -568,7 +568,7 @@ def test_no_step_of_an_attempt_reads_a_whole_table_or_sorts_it(store: Store) -> 
     claim = take(store, now=later(STARVE_S - 1))
     store.renew(claim, lease_s=LEASE_S, now=later(STARVE_S))
     claim = store.restart(claim, lease_s=LEASE_S, now=later(STARVE_S))
-    store.add_event(claim, b"{}")
+    store.add_events(claim, [b"{}"])
     judge(store, claim, now=later(STARVE_S))
     store.regrade("s-new", attempt_id="again", now=NOW)
     store.place("again", workers=1)

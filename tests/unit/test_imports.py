@@ -21,7 +21,7 @@ ROOMS = """
     results scoring record evidence
     proof verify report page
     schema migrations database learners leases attempts admission store blobs backup personal publish
-    parts judging pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
+    parts judging lease pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring testing
     display cli_health cli_operate cli_tasks cli __main__ __init__

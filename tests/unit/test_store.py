@@ -130,7 +130,7 @@ AWAITING = Conclusion(
 
 def judge(store: Store, attempt: str = "a1", epoch: int = 1, *, now: datetime = NOW) -> None:
     taken = claim(store, attempt, epoch, now=now)
-    store.add_event(taken, b"event")
+    store.add_events(taken, [b"event"])
     store.finish_run(taken, b"{}", now=now)
     store.conclude(taken, judged(attempt), now=now)
 
@@ -254,14 +254,14 @@ def test_renewed_lease_lasts_from_the_renewal(store: Store) -> None:
 def test_worker_that_lost_its_lease_can_write_nothing(store: Store) -> None:
     submit(store)
     lost = claim(store)
-    store.add_event(lost, b"kept")
+    store.add_events(lost, [b"kept"])
     store.expire(now=later(LEASE_S))
     taken = claim(store, epoch=2, now=later(LEASE_S))
-    store.add_event(taken, b"new")
+    store.add_events(taken, [b"new"])
     for write in (
         lambda: store.renew(lost, lease_s=LEASE_S, now=NOW),
         lambda: store.restart(lost, lease_s=LEASE_S, now=NOW),
-        lambda: store.add_event(lost, b"late"),
+        lambda: store.add_events(lost, [b"late"]),
         lambda: store.finish_run(lost, b"{}", now=NOW),
         lambda: store.conclude(lost, judged(), now=NOW),
         lambda: store.fault(lost, "late", now=NOW),
@@ -353,14 +353,14 @@ def test_due_attempts_come_oldest_first_whatever_the_clock_says(store: Store) ->
 def test_restart_gives_the_same_worker_a_fresh_epoch(store: Store) -> None:
     submit(store)
     first = claim(store)
-    store.add_event(first, b"old")
+    store.add_events(first, [b"old"])
     second = store.restart(first, lease_s=LEASE_S, now=later(20))
     assert (second.epoch, second.worker) == (2, "w")
-    store.add_event(second, b"new")
+    store.add_events(second, [b"new"])
     assert store.events("a1") == [b"new"]
     assert store.expire(now=later(49)) == []
     with pytest.raises(LeaseLost):
-        store.add_event(first, b"late")
+        store.add_events(first, [b"late"])
 
 
 # --- faults
@@ -479,8 +479,8 @@ def test_regrade_adds_an_attempt_and_keeps_the_old_one(store: Store) -> None:
 def test_rescore_sees_the_events_run_and_marks_of_the_other_attempt(store: Store) -> None:
     submit(store)
     taken = claim(store)
-    store.add_event(taken, b"one")
-    store.add_event(taken, b"two")
+    store.add_events(taken, [b"one"])
+    store.add_events(taken, [b"two"])
     store.finish_run(taken, b'{"end":"complete"}', now=NOW)
     store.conclude(taken, AWAITING, now=NOW)
     store.add_mark("a1", "style", 3, "eve", "neat", now=NOW)
@@ -519,10 +519,10 @@ def test_rescore_without_a_finished_run_is_refused(store: Store) -> None:
 def test_events_that_count_are_those_of_the_finished_run(store: Store) -> None:
     submit(store)
     taken = claim(store)
-    store.add_event(taken, b"finished")
+    store.add_events(taken, [b"finished"])
     store.finish_run(taken, b"{}", now=NOW)
     store.expire(now=later(LEASE_S))
-    store.add_event(claim(store, epoch=2, now=later(LEASE_S)), b"cut short")
+    store.add_events(claim(store, epoch=2, now=later(LEASE_S)), [b"cut short"])
     assert store.events("a1") == [b"finished"]
     assert store.events("a1", 2) == [b"cut short"]
 

@@ -48,7 +48,7 @@ def submit(store: Store, blobs: Blobs, learner: str, number: int, *, work: bytes
     )
     claim = store.claim(worker="w", lease_s=30, now=NOW)
     assert claim is not None
-    store.add_event(claim, b'{"output": "printed by the work"}')
+    store.add_events(claim, [b'{"output": "printed by the work"}'])
     return claim
 
 
@@ -175,7 +175,7 @@ def test_running_attempt_of_an_erased_learner_ends_unjudged_and_its_worker_keeps
     claim = submit(store, blobs, "ada", 1)
     personal.erase(store, blobs, "ada", now=NOW)
     with pytest.raises(LeaseLost):
-        store.add_event(claim, b"late")
+        store.add_events(claim, [b"late"])
     attempt = store.attempt("a1")
     assert attempt.state is AttemptState.UNJUDGED
     assert attempt.problem == "the learner was erased before it was judged"
