@@ -45,12 +45,16 @@ GRADER_DISK_BYTES = 64 * 1024**2
 GRADER_FILES = 8192
 _FILES_OPEN = 512
 
-#: Docker's own list; the file system of POSIX message queues, which would be a second place to write to; the
-#: host's name servers, which the engine copies; and the host's load, where anyone may set triggers.
+#: Threads of gVisor's own kernel and its helper for each process inside: they count as processes of the
+#: container, and it ends where it gets no more. So its limit of processes is a limit of the whole, not of
+#: what runs inside; what else is not held as by others stands in docs/operating.md.
+_RUNTIME_PIDS = {"runsc": 256}
+
+#: Docker's own list; the file system of POSIX message queues, which would be a second place to write to; and
+#: the host's load, where anyone may set triggers.
 #: Source: moby, oci/defaults.go; Linux, Documentation/accounting/psi.rst.
 _MASKED = (
     "/dev/mqueue",
-    "/etc/resolv.conf",
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -193,6 +197,9 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
     host: dict[str, Any] = {
         "Runtime": place.runtime,
         "NetworkMode": "none",
+        # Else the engine copies the host's own: nobody is asked here, but whom it asks is told.
+        "Dns": ["127.0.0.1"],
+        "DnsSearch": ["."],
         "IpcMode": "none",
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
@@ -201,7 +208,7 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
         "ReadonlyPaths": list(_READ_ONLY),
         "Memory": memory,
         "MemorySwap": memory,
-        "PidsLimit": limits.pids if learner else GRADER_PIDS,
+        "PidsLimit": (limits.pids if learner else GRADER_PIDS) + _RUNTIME_PIDS.get(place.runtime, 0),
         "NanoCpus": (limits.cpu_percent if learner else 100) * 10**7,
         "OomScoreAdj": _OOM_SCORE_ADJ[role],
         "Ulimits": [
