@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assessor.errors import EngineMissing
+from assessor.sandbox.containers import GVISOR
 from assessor.sandbox.engine import Facts
 
 #: The oldest interface that has every limit in the form used here. Source: Docker Engine API 1.41 (20.10).
@@ -57,12 +58,7 @@ def checks(engine: Facts, *, runtime: str = "runc") -> list[Check]:
             engine.api or "none named",
             "use Docker 20.10 or newer, or a Podman whose interface is as new",
         ),
-        check(
-            "runtime",
-            runtime in engine.runtimes,
-            f"{', '.join(engine.runtimes) or 'none'}; asked for: {runtime}",
-            f"install {runtime} and name it in the engine's settings, or set ASSESSOR_RUNTIME to one it has",
-        ),
+        knows(engine, runtime, by="ASSESSOR_RUNTIME"),
         check(
             "seccomp",
             "seccomp" in engine.security,
@@ -102,6 +98,23 @@ def checks(engine: Facts, *, runtime: str = "runc") -> list[Check]:
             "turn on the kernel's CFS quota (CONFIG_CFS_BANDWIDTH)",
         ),
     ]
+
+
+def knows(engine: Facts, runtime: str, *, by: str) -> Check:
+    """Whether this engine knows a runtime.
+
+    Args:
+        engine: what the engine says of itself.
+        runtime: the runtime that is to run containers.
+        by: the setting or file that asks for it.
+    """
+    ok = runtime in engine.runtimes
+    found = f"{', '.join(engine.runtimes) or 'none'}; {by} asks for {runtime}"
+    mend = f"install {runtime} and name it in the engine's settings, or let {by} name one that it has"
+    if runtime == GVISOR:
+        found += ", gVisor: a limit of memory or processes ends the whole run (docs/operating.md)"
+        mend += "; script/setup --gvisor does both on an engine that it started"
+    return Check(name="runtime", ok=ok, found=found, mend="" if ok else mend)
 
 
 def require(found: Sequence[Check]) -> None:

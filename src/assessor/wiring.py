@@ -395,6 +395,7 @@ def look(settings: Settings) -> list[doctor.Check]:
     """Look at each real part; nothing is raised, what fails is told."""
     return [
         *_told("engine", lambda: _engine_checks(settings)),
+        *_told("runtime", lambda: _runtimes(settings)),
         *_told("images", lambda: [_images(settings)]),
         *_told("catalog", lambda: [_catalog(settings)]),
         *_told("database", lambda: [_database(settings)]),
@@ -431,6 +432,20 @@ def _engine_checks(settings: Settings) -> list[doctor.Check]:
         return doctor.checks(engine.facts(api), runtime=settings.runtime)
     finally:
         api.close()
+
+
+def _runtimes(settings: Settings) -> list[doctor.Check]:
+    """Of the profiles that name a runtime of their own."""
+    asked = {
+        found.runtime: f"sandboxes/{found.name}/sandbox.yaml"
+        for found in tasks(settings).profiles()
+        if found.runtime
+    }
+    if not asked or settings.sandbox is not SandboxKind.DOCKER:
+        return []
+    with contextlib.closing(engine.connect()) as api:
+        facts = engine.facts(api)
+    return [doctor.knows(facts, runtime, by=by) for runtime, by in asked.items()]
 
 
 def _images(settings: Settings) -> doctor.Check:

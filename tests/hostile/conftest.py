@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -123,11 +124,15 @@ class Bench:
     """Judges attacks in a small installation of its own."""
 
     def __init__(self, home: Path, *, shared: bool) -> None:
-        self.config = settings.read({}, home=home / "home", catalog=home / "catalog")
+        # Nothing of the environment but the runtime, so that all attacks can be tried in each.
+        runtime = {"ASSESSOR_RUNTIME": os.environ.get("ASSESSOR_RUNTIME", "")}
+        self.config = settings.read(runtime, home=home / "home", catalog=home / "catalog")
         self._shared = shared
         _write_catalog(self.config.catalog, shared=shared)
         self.store = wiring.store(self.config)
-        self.sandbox = Docker(root=self.config.catalog, owner=f"hostile-{secrets.token_hex(4)}")
+        self.sandbox = Docker(
+            root=self.config.catalog, owner=f"hostile-{secrets.token_hex(4)}", runtime=self.config.runtime
+        )
         self.tasks = catalog.load(self.config.catalog)
         for name in self.tasks.ids():
             manifest = lock.lock(self.tasks, name, self.sandbox)

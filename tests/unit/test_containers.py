@@ -169,3 +169,27 @@ def test_filter_that_allows_by_default_is_refused(tmp_path: Path) -> None:
 def test_filter_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageFault, match=r"seccomp\.json: expected a filter of system calls"):
         containers.read_filter(tmp_path, service=True)
+
+
+def test_gvisor_gets_room_for_its_own_threads() -> None:
+    place = replace(PLACE, runtime=containers.GVISOR)
+    for role in Role:
+        own = containers.config(role, PLACE, image="sha256:0", calls=CALLS)["HostConfig"]
+        wide = containers.config(role, place, image="sha256:0", calls=CALLS)["HostConfig"]
+        assert wide["PidsLimit"] > own["PidsLimit"] + 100
+        assert wide["Memory"] == own["Memory"]
+
+
+@pytest.mark.parametrize("service", [False, True])
+def test_gvisors_filter_differs_in_the_one_call_that_it_answers_itself(service: bool) -> None:
+    usual = containers.read_filter(SANDBOXES, service=service)
+    other = containers.read_filter(SANDBOXES, service=service, runtime=containers.GVISOR)
+
+    def rules(found: Filter) -> list[dict]:
+        return [rule for rule in found.profile["syscalls"] if rule["names"] != ["clone3"]]
+
+    assert rules(usual) == rules(other)
+    assert {rule["action"] for rule in usual.profile["syscalls"]} == {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"}
+    assert {rule["action"] for rule in other.profile["syscalls"]} == {"SCMP_ACT_ALLOW"}
+    assert usual.digest != other.digest
+    assert containers.read_filter(SANDBOXES, service=service, runtime="crun") == usual

@@ -76,6 +76,17 @@ def test_runtime_that_is_asked_for_must_be_there() -> None:
     assert failed(GOOD, runtime="runsc") == ["runtime"]
 
 
+def test_gvisor_is_named_with_what_it_holds_less_and_how_to_come_by_it() -> None:
+    missing = doctor.knows(GOOD, "runsc", by="sandboxes/x/sandbox.yaml")
+    assert not missing.ok
+    assert "sandboxes/x/sandbox.yaml asks for runsc" in missing.found
+    assert "script/setup --gvisor" in missing.mend
+    there = doctor.knows(dataclasses.replace(GOOD, runtimes=("runc", "runsc")), "runsc", by="x")
+    assert (there.ok, there.mend) == (True, "")
+    assert "ends the whole run" in there.found
+    assert "gVisor" not in doctor.knows(GOOD, "runc", by="x").found
+
+
 def test_podman_is_known_by_its_components() -> None:
     facts = engine.read_facts({}, {"Components": [{"Name": "Podman Engine"}], "ApiVersion": "1.41"})
     assert facts.product == "podman"

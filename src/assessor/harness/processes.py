@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import selectors
@@ -90,10 +91,15 @@ def adopt(*, file_bytes: int) -> None:
     """Make this process fit to run programs of the learner's.
 
     It becomes the parent of their orphans, closes itself to their `ptrace` and `/proc` (they have its user
-    id), and lets no file grow beyond `file_bytes` and no core be written.
+    id), and lets no file grow beyond `file_bytes` and no core be written. A kernel that knows no other parent
+    of orphans than process 1 (gVisor's) leaves them to that, which kills them at the end of this process.
+
+    Raises:
+        OSError: the kernel refuses.
     """
     for option, value in ((_PR_SET_CHILD_SUBREAPER, 1), (_PR_SET_DUMPABLE, 0)):
-        if _LIBC.prctl(option, value, 0, 0, 0) != 0:
+        tolerated = errno.EINVAL if option == _PR_SET_CHILD_SUBREAPER else None
+        if _LIBC.prctl(option, value, 0, 0, 0) != 0 and ctypes.get_errno() != tolerated:
             raise OSError(ctypes.get_errno(), f"prctl({option}, {value})")
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     bound = file_bytes if most == resource.RLIM_INFINITY else min(file_bytes, most)

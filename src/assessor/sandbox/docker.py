@@ -50,9 +50,6 @@ GRACE_S = 5
 #: How long the learner's side is given to end by itself where its end matters.
 _END_S = 3
 
-#: The one runtime whose kernel is not the host's: it has no cells to make.
-_GVISOR = "runsc"
-
 #: A test that fails for one of these leaves the question whether the learner's container is still there.
 _DOUBTFUL = frozenset({Reason.CRASH, Reason.MEMORY, Reason.PROCESSES, Reason.PROTOCOL, Reason.TIMEOUT})
 
@@ -136,14 +133,14 @@ class Docker:
             grader=self._images.get(_grader(found)).image,
             isolation=str(self.isolation(profile)),
             runtime=found.runtime or self._runtime,
-            seccomp=containers.read_filter(self._sandboxes, service=service).digest,
+            seccomp=self._filter(found, service=service).digest,
         )
 
     def isolation(self, profile: str) -> Isolation:
         """How attempts in this profile are sealed on this host, as far as is known by now."""
         found = self._profile(profile)
         wanted = self._isolation or found.isolation
-        if self._refused is not None or (found.runtime or self._runtime) == _GVISOR:
+        if self._refused is not None or (found.runtime or self._runtime) == containers.GVISOR:
             return Isolation.CONTAINER
         return wanted
 
@@ -279,6 +276,10 @@ class Docker:
             else:
                 return pair
 
+    def _filter(self, found: Profile, *, service: bool) -> containers.Filter:
+        runtime = found.runtime or self._runtime
+        return containers.read_filter(self._sandboxes, service=service, runtime=runtime)
+
     def _pair(self, fit: Fit) -> Pair:
         found = self._profile(fit.profile)
         token = self._token()
@@ -294,8 +295,8 @@ class Docker:
         image = dict(zip((Role.LEARNER, Role.GRADER), fit.images, strict=True))
         # The grader speaks to one unix socket alone, whatever the learner's side starts.
         calls = {
-            Role.LEARNER: containers.read_filter(self._sandboxes, service=fit.service),
-            Role.GRADER: containers.read_filter(self._sandboxes, service=False),
+            Role.LEARNER: self._filter(found, service=fit.service),
+            Role.GRADER: self._filter(found, service=False),
         }
         if self.isolation(fit.profile) is Isolation.CONTAINER:
             configs = {

@@ -115,6 +115,11 @@ def status() -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
+def no_new_privileges() -> int:
+    """1 where no program can gain privilege any more: PR_GET_NO_NEW_PRIVS."""
+    return int(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))
+
+
 def become() -> dict[str, str]:
     """Try to become root, or the tests' user, or to join their group."""
     return {
@@ -246,16 +251,16 @@ def sockets_on_disk() -> list[str]:
 
 
 def mounted(path: str) -> dict[str, Any]:
-    """How the file system under a path is mounted."""
-    known = os.statvfs(path)
-    names = {
-        "read-only": os.ST_RDONLY,
-        "noexec": os.ST_NOEXEC,
-        "nosuid": os.ST_NOSUID,
-        "nodev": os.ST_NODEV,
-    }
+    """How the file system under a path is mounted, and how much it holds."""
+    known, real = os.statvfs(path), os.path.realpath(path)
+    nearest, flags = "", ""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        place, options = line.split()[4:6]
+        # Of two at one place, the later lies over the earlier.
+        if os.path.commonpath((real, place)) == place and len(place) >= len(nearest):
+            nearest, flags = place, options
     return {
-        "flags": sorted(name for name, flag in names.items() if known.f_flag & flag),
+        "flags": flags.split(","),
         "bytes": known.f_blocks * known.f_frsize,
         "files": known.f_files,
     }
@@ -281,7 +286,6 @@ def link() -> dict[str, Any]:
     folder = "/run/link"
     return {
         "holds": sorted(os.listdir(folder)),
-        "flags": mounted(folder)["flags"],
         "remove": attempt(lambda: os.unlink(f"{folder}/s")),
         "add": attempt(lambda: os.close(os.open(f"{folder}/x", os.O_CREAT | os.O_WRONLY))),
         "rename": attempt(lambda: os.rename(f"{folder}/s", f"{folder}/t")),
@@ -334,7 +338,10 @@ def descriptors() -> list[str]:
 def host_name() -> list[str]:
     """What this place calls itself, and whom it would ask for names."""
     said = [os.uname().nodename, socket.gethostname()]
-    return said + list(readable("/etc/hostname", "/proc/sys/kernel/hostname", "/etc/resolv.conf").values())
+    said += readable("/etc/hostname", "/proc/sys/kernel/hostname").values()
+    with contextlib.suppress(OSError):
+        said += Path("/etc/resolv.conf").read_text().splitlines()
+    return said
 
 
 # -- Processes ----------------------------------------------------------------------------------------

