@@ -14,8 +14,8 @@ from enum import IntEnum
 class Op(IntEnum):
     """What the grader asks."""
 
-    CALL = 0  #: handle, args, kwargs
-    METHOD = 1  #: handle, name, args, kwargs
+    CALL = 0  #: handle, named arguments or None, arguments
+    METHOD = 1  #: handle, name, named arguments or None, arguments
     GET = 2  #: handle, name
     SET = 3  #: handle, name, value
     DELETE = 4  #: handle, name

@@ -20,10 +20,11 @@ from typing import Any
 
 from . import arrays
 from .plain import ATOMS, FACTORIES, TYPES, same
-from .wire import MAX_DEPTH, Tag, WireError, exact, ints, reference
+from .wire import MAX_DEPTH, Tag, WireError, exact, ints, reference, unpack_flat
 
 _TUPLE = int(Tag.TUPLE)
 _FIRST_FOREIGN = int(Tag.HANDLE)
+_are_atoms = ATOMS.issuperset
 _CONSTANTS: tuple[Any, ...] = (Ellipsis, NotImplemented)
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,40}(/[A-Za-z0-9_+\-]{1,40}){0,2}")
 
@@ -73,7 +74,17 @@ class Decoder:
         self._fill(said, 0, depth)
         return said
 
+    def flat(self, said: list[Any]) -> list[Any]:
+        """The items of a list that was packed apart."""
+        if len(said) != 2:
+            raise WireError(f"expected the bytes of a flat list, got {len(said) - 1} parts")
+        items = unpack_flat(exact(said[1], bytes))
+        self.objects.append(items)
+        return items
+
     def _fill(self, said: list[Any], start: int, depth: int) -> None:
+        if _are_atoms(map(type, said)):
+            return
         deeper = depth + 1
         for index in range(start, len(said)):
             item = said[index]
@@ -89,6 +100,9 @@ class Decoder:
         """Fills a mapping, already numbered, with alternating keys and values."""
         if (len(said) - start) % 2:
             raise WireError("expected keys and values to alternate, got a key without a value")
+        if type(target) is dict and _are_atoms(map(type, said)):
+            target.update(zip(said[start::2], said[start + 1 :: 2], strict=True))
+            return target
         deeper = depth + 1
         for index in range(start, len(said), 2):
             key = said[index]
@@ -240,5 +254,6 @@ _READERS: dict[int, Callable[[Decoder, list[Any], int], Any]] = {
     Tag.VALUES: lambda d, s, n: dict(enumerate(d.rest(s, 1, n))).values(),
     Tag.ITEMS: lambda d, s, n: d.into({}, s, 1, n).items(),
     Tag.ARRAY: _read_array,
+    Tag.FLAT: lambda d, s, n: d.flat(s),
     Tag.ARGUMENT: lambda d, s, n: d.argument(s, n),
 }

@@ -278,6 +278,7 @@ class Process:
         self._hub = hub
         self.token, lines = hub.spawn("runner", ("call", "out", "err"))
         self._call = lines["call"]
+        self._reader = stream.Reader(self._call)
         self._limit = reply_bytes + _REPLY_SLACK
         self._output_bytes = output_bytes
         self._replay = replay
@@ -302,8 +303,8 @@ class Process:
             self._all.register(lines[name], select.POLLIN)
         self._until = 0.0
 
-    def exchange(self, payload: bytes, *, until: float) -> bytes:
-        """The answer to a request.
+    def exchange(self, payload: bytes, *, until: float) -> memoryview:
+        """The answer to a request, good until the next.
 
         Args:
             payload: the request.
@@ -316,7 +317,7 @@ class Process:
         self._until = until
         try:
             stream.send(self._call, payload)
-            answer = stream.receive(self._call, limit_bytes=self._limit, wait=self._wait)
+            answer = self._reader.receive(limit_bytes=self._limit, wait=self._wait)
         except BlockingIOError:
             raise self.end("timeout", "the submission did not read a call in time") from None
         except (stream.Closed, OSError):
@@ -324,8 +325,6 @@ class Process:
             reason, message = self._hub.end(self.token, "the submission's process ended", grace_s=0.3)
             self._close()
             raise TestEnded(reason, message) from None
-        except stream.Overlong as error:
-            raise self.end("protocol", f"the submission broke the messages: {error}") from error
         except frames.FrameError as error:
             raise self.end("protocol", f"the submission broke the messages: {error}") from error
         if self._prints.poll(0):

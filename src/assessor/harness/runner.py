@@ -24,9 +24,13 @@ from typing import Any
 
 from . import borrowed, decoding, encoding, loading, objects, stream, wire
 from .calls import Ask, Op, Said
+from .plain import ATOMS
 
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter)
 _REQUEST_BYTES = 1 << 30
+# Plain numbers keep the hot path free of attribute look-ups.
+_CALL, _METHOD, _RETURNED, _RAISED = int(Op.CALL), int(Op.METHOD), int(Said.RETURNED), int(Said.RAISED)
+_are_atoms = ATOMS.issuperset
 
 
 def warm() -> None:
@@ -54,6 +58,7 @@ class Runner:
 
     def __init__(self, line: socket.socket, *, limit_bytes: int) -> None:
         self._line = line
+        self._reader = stream.Reader(line)
         self._limit_bytes = limit_bytes
         self._sequence = 0
         self._arguments: dict[int, int] | None = None
@@ -68,16 +73,17 @@ class Runner:
     def serve(self) -> None:
         """Answer requests until the grader hangs up."""
         while True:
-            try:
-                data = stream.receive(self._line, limit_bytes=_REQUEST_BYTES)
-            except stream.Closed:
-                os._exit(0)
-            self._answer(wire.unpack(data, bounded=False))
-            if os.getpid() != self._serving:
-                os._exit(0)  # a fork of the submission's that came back here: the grader has the original
+            self._answer(self._next())
+
+    def _next(self) -> list[Any]:
+        try:
+            data = self._reader.receive(limit_bytes=_REQUEST_BYTES)
+        except stream.Closed:
+            os._exit(0)
+        return wire.unpack(data, bounded=False)
 
     def _answer(self, message: list[Any]) -> None:
-        sequence, op, extra = message[0], message[1], message[2]
+        sequence, op, extra, *operands = message
         inplace = False
         if extra is not None:
             for handle in extra[0]:
@@ -85,36 +91,39 @@ class Runner:
             if extra[1] is not None:
                 random.seed(extra[1])
             inplace = extra[2]
-        decoder = decoding.Decoder(self._decode_foreign)
         held, self._arguments = self._arguments, None
-        before: list[tuple[int, Any, Any]] = []
+        before: list[tuple[int, Any, Any]] | None = None
         try:
-            operands = [decoder.value(item) for item in message[3:]]
-            self._arguments = {id(item): number for number, item in enumerate(decoder.objects)}
-            if inplace:
-                before = _snapshot(decoder.objects)
+            if not _are_atoms(map(type, operands)):
+                decoder = decoding.Decoder(self._decode_foreign)
+                operands = [decoder.value(item) for item in operands]
+                self._arguments = {id(item): number for number, item in enumerate(decoder.objects)}
+                if inplace:
+                    before = _snapshot(decoder.objects)
             value = self._perform(op, operands)
-            said = Said.RETURNED
+            said = _RETURNED
         except BaseException as error:  # of whatever kind: it is the submission's answer
-            said, value = Said.RAISED, error
-        with contextlib.suppress(Exception):  # the submission may have put anything there
+            said, value = _RAISED, error
+        try:
             sys.stdout.flush()
             sys.stderr.flush()
-        if os.getpid() != self._serving:
-            os._exit(0)
-        self._send(sequence, said, value, before if inplace else None)
+        except Exception:  # noqa: S110 - the submission may have put anything there
+            pass
+        self._send(sequence, said, value, before)
         self._arguments = held
 
     def _send(self, sequence: int, said: int, value: Any, before: list[tuple[int, Any, Any]] | None) -> None:
         try:
-            data = self._packed(sequence, said, value, before, safe_text=False)
-        except UnicodeEncodeError:
-            data = self._packed(sequence, said, value, before, safe_text=True)
+            data = self._packed(sequence, said, value, before, careful=False)
+        except wire.Unpackable:
+            data = self._packed(sequence, said, value, before, careful=True)
         if len(data) > self._limit_bytes:
             self.table.forget_new()
-            data = wire.pack([sequence, int(Said.TOO_LARGE), len(data)])
+            data = wire.pack((sequence, int(Said.TOO_LARGE), len(data)))
         else:
             self.table.keep_new()
+        if os.getpid() != self._serving:
+            os._exit(0)  # a fork of the submission's that came back here: the grader has the original
         stream.send(self._line, data)
 
     def _packed(
@@ -124,17 +133,19 @@ class Runner:
         value: Any,
         before: list[tuple[int, Any, Any]] | None,
         *,
-        safe_text: bool,
+        careful: bool,
     ) -> bytes:
+        self.table.forget_new()
+        if said == _RETURNED and before is None and not careful and type(value) in ATOMS:
+            return wire.pack((sequence, said, value))  # the hot path
         encoder = encoding.Encoder(
             self._encode_foreign,
             arguments=self._arguments,
             arguments_only=before is not None,
-            safe_text=safe_text,
+            careful=careful,
         )
-        self.table.forget_new()
         try:
-            if said == Said.RAISED:
+            if said == _RAISED:
                 parts = [objects.write_exception(encoder, value, self.table, self.borrowed, 0)]
             else:
                 parts = [encoder.value(value)]
@@ -146,12 +157,13 @@ class Runner:
                         if _changed(item, old)
                     ]
                 )
-            return wire.pack([sequence, int(said), *parts])
-        except UnicodeEncodeError:
+            return wire.pack((sequence, said, *parts))
+        except wire.Unpackable:
             raise
         except Exception as error:  # a value may fail in its own methods while it is read
             self.table.forget_new()
-            return wire.pack([sequence, int(Said.UNSENDABLE), f"{type(error).__name__}: {error}"[:500]])
+            reason = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+            return wire.pack((sequence, int(Said.UNSENDABLE), reason[:500]))
 
     def ask(self, what: int, export: int, *operands: Any) -> Any:
         """Ask the grader, and serve what it asks meanwhile.
@@ -164,26 +176,23 @@ class Runner:
             sys.stdout.flush()
             sys.stderr.flush()
         data = b""
-        for safe_text in (False, True):
+        for careful in (False, True):
             encoder = encoding.Encoder(
                 self._encode_foreign,
                 arguments=None if self._arguments is None else dict(self._arguments),
-                safe_text=safe_text,
+                careful=careful,
             )
             self.table.forget_new()
             try:
                 parts = [encoder.value(item) for item in operands]
-                data = wire.pack([self._sequence, int(Said.ASK), int(what), export, *parts])
+                data = wire.pack((self._sequence, int(Said.ASK), int(what), export, *parts))
                 break
-            except UnicodeEncodeError:
+            except wire.Unpackable:
                 continue
         self.table.keep_new()
         stream.send(self._line, data)
         while True:
-            try:
-                message = wire.unpack(stream.receive(self._line, limit_bytes=_REQUEST_BYTES), bounded=False)
-            except stream.Closed:
-                os._exit(0)
+            message = self._next()
             if message[1] == Op.ANSWER:
                 return decoding.Decoder(self._decode_foreign).value(message[3])
             if message[1] == Op.ANSWER_RAISED:
@@ -192,12 +201,12 @@ class Runner:
             self._answer(message)
 
     def _perform(self, op: int, operands: list[Any]) -> Any:
-        if op == Op.CALL:
-            handle, args, kwargs = operands
-            return self.table.get(handle)(*args, **kwargs)
-        if op == Op.METHOD:
-            handle, name, args, kwargs = operands
-            return getattr(self.table.get(handle), name)(*args, **kwargs)
+        if op == _CALL:
+            handle, named, *args = operands
+            return self.table.get(handle)(*args, **named or {})
+        if op == _METHOD:
+            handle, name, named, *args = operands
+            return getattr(self.table.get(handle), name)(*args, **named or {})
         if op == Op.GET:
             return getattr(self.table.get(operands[0]), operands[1])
         if op == Op.SET:

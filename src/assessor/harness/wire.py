@@ -29,6 +29,10 @@ class WireError(Exception):
     """Bytes or a value that the wire does not carry; the text says which."""
 
 
+class Unpackable(Exception):
+    """A text or an integer that MessagePack refuses, in a form that was made without looking for such."""
+
+
 class Tag(IntEnum):
     """What a tagged list stands for."""
 
@@ -67,6 +71,9 @@ class Tag(IntEnum):
     ITEMS = 32
     ARRAY = 33
     ARGUMENT = 34
+    FLAT = (
+        35  # a list of None, bool, int, float and str only, packed apart so that nobody has to look at each
+    )
     # From here on the tags of `foreign`.
     HANDLE = 40
     VALUE = 41
@@ -83,16 +90,34 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(ext_hook=_no_ext).decode
 
 
+_unpack_flat = msgspec.msgpack.Decoder(list[bool | int | float | str | None], ext_hook=_no_ext).decode
+
+
 def pack(message: Any) -> bytes:
     """The bytes of a message of tagged forms.
 
     Raises:
-        UnicodeEncodeError: a str holds a lone surrogate; encode again with `safe_text`.
+        Unpackable: a str holds a lone surrogate, or an int has more than 64 bits; encode again with care.
     """
-    return _pack(message)
+    try:
+        return _pack(message)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise Unpackable(str(error)) from error
 
 
-def unpack(data: bytes, *, bounded: bool = True) -> list[Any]:
+def unpack_flat(data: bytes) -> list[Any]:
+    """The items in the bytes of `Tag.FLAT`.
+
+    Raises:
+        WireError: they are not such a list.
+    """
+    try:
+        return _unpack_flat(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, ValueError) as error:
+        raise WireError(f"expected a list of plain items, got {len(data)} bytes: {error}") from error
+
+
+def unpack(data: bytes | memoryview, *, bounded: bool = True) -> list[Any]:
     """The tagged forms in the bytes of one message, which is a list.
 
     Args:
@@ -103,7 +128,7 @@ def unpack(data: bytes, *, bounded: bool = True) -> list[Any]:
         WireError: they are not such a message, or hold more than `MAX_NODES` values.
     """
     if bounded and len(data) > MAX_NODES:
-        _count(data)
+        _count(bytes(data))
     try:
         message = _unpack(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError, ValueError) as error:
@@ -132,18 +157,26 @@ _SIZED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
 
 
 def _count(data: bytes) -> None:
-    """Counts the values in a long message without building them.
+    """Counts the values in a long message without building them, those in flat lists too.
 
     Raises:
         WireError: there are more than `MAX_NODES`, or the bytes are not MessagePack.
     """
     position, nodes, end = 0, 0, len(data)
+    pair = tagged = False
     while position < end:
         nodes += 1
-        if nodes > MAX_NODES:
-            raise WireError(f"expected a message of at most {MAX_NODES} values, got more")
         first = data[position]
         position += 1
+        if tagged and first in (0xC4, 0xC5, 0xC6):
+            start = position + _SIZED[first]
+            nodes += _length_of_list(data[start : start + 5])
+        if nodes > MAX_NODES:
+            raise WireError(f"expected a message of at most {MAX_NODES} values, got more")
+        tagged = pair and _is_flat(first, data[position : position + 8])
+        pair = first == 0x92 or (
+            first in (0xDC, 0xDD) and _length_of_list(data[position - 1 : position + 4]) == 2
+        )
         if first < 0xA0 or first >= 0xE0 or first in (0xC0, 0xC2, 0xC3, 0xDC, 0xDD, 0xDE, 0xDF):
             if 0xDC <= first <= 0xDF:
                 position += 2 if first in (0xDC, 0xDE) else 4
@@ -156,6 +189,21 @@ def _count(data: bytes) -> None:
             position += width + int.from_bytes(data[position : position + width], "big")
         else:
             raise WireError(f"expected a plain MessagePack value, got first byte {first:#x}")
+
+
+def _is_flat(first: int, rest: bytes) -> bool:
+    """Whether a value is the number of `Tag.FLAT`, however long it was written."""
+    if first in _FIXED:
+        return first >= 0xCC and int.from_bytes(rest[: _FIXED[first]], "big") == Tag.FLAT
+    return first == Tag.FLAT
+
+
+def _length_of_list(data: bytes) -> int:
+    """How many items a packed list says that it has; no more than that are built."""
+    first = data[:1]
+    if first in (b"\xdc", b"\xdd"):
+        return int.from_bytes(data[1:3] if first == b"\xdc" else data[1:5], "big")
+    return 15
 
 
 def plain_int(value: Any) -> int:
