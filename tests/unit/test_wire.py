@@ -144,6 +144,20 @@ def test_counters_defaultdicts_and_dequeues_keep_their_kind() -> None:
     assert cross({"a": 1}.items()) == {("a", 1)}
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        collections.Counter({"a": 2, "b": -1}),
+        collections.OrderedDict([("b", 1), ("a", 2)]),
+        collections.defaultdict(int, {1: 2, "a": 0.5}),
+        {1: "a", None: b"x", 2.5: True, "c": [1]},
+    ],
+)
+def test_mapping_keeps_kind_order_and_content(value: Any) -> None:
+    assert plain.same(cross(value), value)
+    assert list(cross(value)) == list(value)
+
+
 def test_paths_uuids_and_zones_cross() -> None:
     zoned = datetime.datetime(2024, 7, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2), "X"))
     for value in (
@@ -433,7 +447,18 @@ def test_argument_that_comes_back_changed_is_another_object() -> None:
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [(1, True), (1, 1.0), ([1], (1,)), ({1: 2}, {1: 2.0}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), (0.0, 1.0)],
+    [
+        (1, True),
+        (1, 1.0),
+        ([1], (1,)),
+        ({1: 2}, {1: 2.0}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (0.0, 1.0),
+        ([1, True], [1, 1]),
+        ((1.0,), (1,)),
+        ([1], [1, 2]),
+        ([[1]], [[True]]),
+    ],
 )
 def test_values_that_are_equal_but_not_the_same_are_told_apart(left: Any, right: Any) -> None:
     assert not plain.same(left, right)

@@ -134,6 +134,40 @@ class Bridge(Handles):
             self._processes[self._file] = self._process
         return self._process
 
+    # Names of modules
+
+    def known_name(self, module: str, name: str) -> Any:
+        """What a name of a module means in the process in use, if that is known, or None."""
+        process = self._process
+        return None if process is None else process.names.get((module, name))
+
+    def name(self, ref: Ref, module: str, name: str) -> Any:
+        """The value of a name of a module; functions and classes are asked for once.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        __tracebackhide__ = True
+        answer = self.request(Op.NAME, self.handle(ref), name)
+        process = self.process()
+        if type(answer) is not tuple or len(answer) != 2:
+            self.ended = process.end(
+                "protocol", f"expected a value and whether it lasts, got {answer!r:.100}"
+            )
+            raise self.ended
+        value, lasting = answer
+        found = self.ref(value)
+        if found is not None and found.path is None:
+            found.path = (module, name)
+        if found is not None and lasting is True:
+            process.names[module, name] = value
+        return value
+
+    def forget_names(self) -> None:
+        """A module has been loaded anew: its names mean other things."""
+        if self._process is not None:
+            self._process.names.clear()
+
     # Requests
 
     def request(self, op: int, *operands: Any) -> Any:

@@ -23,6 +23,7 @@ class Op(IntEnum):
     LOAD = 6  #: name of a module
     RESOLVE = 7  #: module, attribute path
     DESCRIBE = 10  #: handle: the object again, with its description
+    NAME = 11  #: handle of a module, name: its value, and whether `Ask.REBOUND` will tell of another
     ANSWER = 8  #: returned value: the answer to an ASK
     ANSWER_RAISED = 9  #: class name or handle, args, export id: what the asked function raised
 
@@ -45,6 +46,7 @@ class Ask(IntEnum):
     OPERATE = 2  #: export, name of an operation, operands
     INPUT = 3  #: prompt
     STDIN = 4  #: "readline" or "read"
+    REBOUND = 5  #: nothing: a name that was said to last means something else now
 
 
 #: Operations of objects that a test passed which the learner's code may use, by special method.

@@ -289,6 +289,8 @@ class Process:
         self.exports: dict[int, Any] = {}
         self.export_ids: dict[int, int] = {}
         self.dead: dict[int, None] = {}
+        #: What a name of a module means, until the process says that it means something else.
+        self.names: dict[tuple[str, str], Any] = {}
         self.kept: list[Any] = []
         self._call.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, _TICK_US))
         self._call.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))

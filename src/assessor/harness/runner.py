@@ -12,17 +12,16 @@ import builtins
 import collections
 import contextlib
 import importlib
-import inspect
 import io
-import operator
 import os
 import random
 import socket
 import sys
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import borrowed, decoding, encoding, loading, objects, stream, wire
+from . import borrowed, decoding, encoding, loading, objects, operations, stream, wire
 from .calls import Ask, Op, Said
 from .plain import ATOMS
 
@@ -67,8 +66,10 @@ class Runner:
         self._encode_foreign = objects.writer(self.table, self.borrowed)
         self._decode_foreign = objects.reader(self.table, self.borrowed)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._operations = {**_OPERATIONS, "await": self._await}
+        self._operations = {**operations.OPERATIONS, "await": self._await}
         self._serving = os.getpid()
+        #: What the grader takes names of modules to mean: the module's names, the name, its value.
+        self._lasting: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
 
     def serve(self) -> None:
         """Answer requests until the grader hangs up."""
@@ -104,6 +105,8 @@ class Runner:
             said = _RETURNED
         except BaseException as error:  # of whatever kind: it is the submission's answer
             said, value = _RAISED, error
+        if self._lasting:
+            self._tell_rebound()
         try:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -171,6 +174,8 @@ class Runner:
         Raises:
             BaseException: whatever the asked function raised.
         """
+        if self._lasting:
+            self._tell_rebound()
         self._sequence += 1
         with contextlib.suppress(Exception):
             sys.stdout.flush()
@@ -200,6 +205,24 @@ class Runner:
                 raise self.borrowed.exception(*[decoder.value(item) for item in message[3:]])
             self._answer(message)
 
+    def _tell_rebound(self) -> None:
+        """Say so if a name of a module no longer means what the grader takes it to mean."""
+        if any(names.get(name) is not value for names, name, value in self._lasting.values()):
+            self._lasting.clear()
+            self.ask(Ask.REBOUND, 0)
+
+    def _name(self, module: Any, name: str) -> tuple[Any, bool]:
+        """The value of a module's name, and whether it is watched from here on."""
+        value = getattr(module, name)
+        lasting = (
+            type(module) is types.ModuleType
+            and vars(module).get(name) is value
+            and isinstance(value, type | types.FunctionType)
+        )
+        if lasting:
+            self._lasting[id(vars(module)), name] = vars(module), name, value
+        return value, lasting
+
     def _perform(self, op: int, operands: list[Any]) -> Any:
         if op == _CALL:
             handle, named, *args = operands
@@ -209,6 +232,8 @@ class Runner:
             return getattr(self.table.get(handle), name)(*args, **named or {})
         if op == Op.GET:
             return getattr(self.table.get(operands[0]), operands[1])
+        if op == Op.NAME:
+            return self._name(self.table.get(operands[0]), operands[1])
         if op == Op.SET:
             return setattr(self.table.get(operands[0]), operands[1], operands[2])
         if op == Op.DELETE:
@@ -243,35 +268,6 @@ class Runner:
         return self._loop.run_until_complete(awaitable)
 
 
-def _subclass(
-    name: str,
-    bases: tuple[type, ...],
-    functions: dict[str, Any],
-    getters: dict[str, Any],
-    data: dict[str, Any],
-) -> type:
-    properties = {key: property(getter) for key, getter in getters.items()}
-    made: type = type(bases[0])(name, bases, {**functions, **properties, **data, "__module__": "__main__"})
-    return made
-
-
-def _static(owner: type, name: str) -> list[Any]:
-    return [vars(owner)[name]] if name in vars(owner) else []
-
-
-def _restore(owner: type, name: str, value: Any) -> None:
-    setattr(owner, name, value)
-
-
-def _base_call(owner: type, name: str, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return getattr(owner, name)(instance, *args, **kwargs)
-
-
-def _reload(module: Any) -> Any:
-    sys.modules.pop(module, None)
-    return importlib.import_module(module)
-
-
 def _snapshot(values: list[Any]) -> list[tuple[int, Any, Any]]:
     numpy = sys.modules.get("numpy")
     kept: list[tuple[int, Any, Any]] = []
@@ -298,74 +294,6 @@ def _changed(item: Any, old: Any) -> bool:
     if numpy is not None and type(item) is numpy.ndarray:
         return bool(item.dtype != old.dtype or item.shape != old.shape or item.tobytes() != old.tobytes())
     return len(item) != len(old) or any(a is not b for a, b in zip(item, old, strict=True))
-
-
-def _contains(container: Any, item: Any) -> bool:
-    return bool(item in container)
-
-
-def _variables(value: Any) -> dict[str, Any]:
-    return {str(name): item for name, item in vars(value).items() if name != "__builtins__"}
-
-
-def _source(value: Any) -> str:
-    path = inspect.getsourcefile(value)
-    if path is None:
-        raise OSError("no source")
-    with open(path, encoding="utf-8") as file:
-        return file.read(1 << 20)
-
-
-async def _anext(iterator: Any) -> Any:
-    return await anext(iterator)
-
-
-_OPERATIONS: dict[str, Callable[..., Any]] = {
-    "len": len,
-    "iter": iter,
-    "next": next,
-    "reversed": reversed,
-    "contains": _contains,
-    "getitem": operator.getitem,
-    "setitem": operator.setitem,
-    "delitem": operator.delitem,
-    "repr": repr,
-    "str": str,
-    "format": format,
-    "bytes": bytes,
-    "hash": hash,
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "complex": complex,
-    "index": operator.index,
-    "round": round,
-    "abs": abs,
-    "neg": operator.neg,
-    "pos": operator.pos,
-    "invert": operator.invert,
-    "fspath": os.fspath,
-    "dir": dir,
-    "vars": _variables,
-    "source": _source,
-    "aiter": aiter,
-    "anext": _anext,
-    "divmod": divmod,
-    "pow": pow,
-    "subclass": _subclass,
-    "static": _static,
-    "restore": _restore,
-    "base_call": _base_call,
-    "reload": _reload,
-    **{
-        name: getattr(operator, name)
-        for name in (
-            *("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod"),
-            *("matmul", "lshift", "rshift", "and_", "or_", "xor", "iadd", "isub", "imul", "itruediv"),
-            *("ifloordiv", "imod", "imatmul", "ipow", "iand", "ior", "ixor", "ilshift", "irshift"),
-        )
-    },
-}
 
 
 class _Input(io.TextIOBase):
