@@ -100,15 +100,13 @@ class Decoder:
         """Fills a mapping, already numbered, with alternating keys and values."""
         if (len(said) - start) % 2:
             raise WireError("expected keys and values to alternate, got a key without a value")
-        if type(target) is dict and _are_atoms(map(type, said)):
-            target.update(zip(said[start::2], said[start + 1 :: 2], strict=True))
-            return target
         deeper = depth + 1
         for index in range(start, len(said), 2):
             key = said[index]
             if type(key) not in ATOMS:
                 key = self.value(key, deeper)
-            target[key] = self.value(said[index + 1], deeper)
+            item = said[index + 1]
+            target[key] = item if type(item) in ATOMS else self.value(item, deeper)
         return target
 
     def numbered(self, value: Any) -> Any:
@@ -211,7 +209,10 @@ def _read_array(dec: Decoder, said: list[Any], depth: int) -> Any:
     return dec.numbered(value)
 
 
-def _after(dec: Decoder, value: Any) -> Any:
+def _read_tuple(dec: Decoder, said: list[Any], depth: int) -> tuple[Any, ...]:
+    dec._fill(said, 1, depth)
+    del said[0]
+    value = tuple(said)
     if value:
         dec.objects.append(value)
     return value
@@ -219,8 +220,8 @@ def _after(dec: Decoder, value: Any) -> Any:
 
 _READERS: dict[int, Callable[[Decoder, list[Any], int], Any]] = {
     Tag.REF: lambda d, s, n: d.objects[reference(s[1], len(d.objects))],
-    Tag.LIST: lambda d, s, n: d.list_(s, n),
-    Tag.TUPLE: lambda d, s, n: _after(d, tuple(d.rest(s, 1, n))),
+    Tag.LIST: Decoder.list_,
+    Tag.TUPLE: _read_tuple,
     Tag.DICT: lambda d, s, n: d.into(d.numbered({}), s, 1, n),
     Tag.SET: lambda d, s, n: d.set_(d.numbered(set()), s, n),
     Tag.FROZENSET: lambda d, s, n: d.numbered(frozenset(d.rest(s, 1, n))),

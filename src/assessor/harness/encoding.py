@@ -11,7 +11,6 @@ import collections
 import datetime
 import decimal
 import fractions
-import itertools
 import pathlib
 import sys
 import uuid
@@ -90,10 +89,26 @@ class Encoder:
     def once(self, value: Any, write: Callable[[], Any]) -> Any:
         """What `write` says of a mutable object at its first meeting, and a reference afterwards."""
         key = id(value)
+        if self._arguments is None or key not in self._arguments or key in self._memo:
+            return self.met(value) or write()
+        position = self._arguments[key]
+        self.met(value)
+        if self._arguments_only:
+            return [_ARGUMENT, position]
+        held, self._arguments = self._arguments, None
+        said = write()
+        self._arguments = held
+        return [_ARGUMENT, position, said]
+
+    def met(self, value: Any) -> list[Any] | None:
+        """A reference to a mutable object met before; else None, and it has a number from here on."""
+        key = id(value)
         index = self._memo.get(key)
         if index is not None:
             return [_REF, index]
-        return self._named(key, value, write)
+        self._memo[key] = len(self.objects)
+        self.objects.append(value)
+        return None
 
     def after(self, value: Any, write: Callable[[], Any]) -> Any:
         """As `once`, for immutable objects, which are numbered when they are complete."""
@@ -113,21 +128,6 @@ class Encoder:
         self.objects.append(value)
         return said
 
-    def _named(self, key: int, value: Any, write: Callable[[], Any]) -> Any:
-        if self._arguments is not None and key in self._arguments:
-            position = self._arguments[key]
-            self._memo[key] = len(self.objects)
-            self.objects.append(value)
-            if self._arguments_only:
-                return [_ARGUMENT, position]
-            held, self._arguments = self._arguments, None
-            said = write()
-            self._arguments = held
-            return [_ARGUMENT, position, said]
-        self._memo[key] = len(self.objects)
-        self.objects.append(value)
-        return write()
-
     def list_(self, values: list[Any], depth: int) -> list[Any]:
         """The tagged form of a list, already numbered."""
         if len(values) >= _LONG:
@@ -143,8 +143,9 @@ class Encoder:
         out: list[Any] = [tag]
         add = out.append
         deeper = depth + 1
+        atoms = () if self._careful else ATOMS
         for item in values:
-            add(self.value(item, deeper))
+            add(item if type(item) in atoms else self.value(item, deeper))
         return out
 
     def pairs(self, tag: int, items: Any, depth: int) -> list[Any]:
@@ -152,9 +153,10 @@ class Encoder:
         out: list[Any] = [tag]
         add = out.append
         deeper = depth + 1
+        atoms = () if self._careful else ATOMS
         for key, item in items:
-            add(self.value(key, deeper))
-            add(self.value(item, deeper))
+            add(key if type(key) in atoms else self.value(key, deeper))
+            add(item if type(item) in atoms else self.value(item, deeper))
         return out
 
     def base_data(self, value: Any, depth: int) -> Any:
@@ -194,13 +196,7 @@ def _flat(values: list[Any]) -> bytes | None:
 def _write_list(enc: Encoder, value: list[Any], depth: int) -> Any:
     if enc._arguments is not None:
         return enc.once(value, lambda: enc.list_(value, depth))
-    key = id(value)
-    index = enc._memo.get(key)
-    if index is not None:
-        return [_REF, index]
-    enc._memo[key] = len(enc.objects)
-    enc.objects.append(value)
-    return enc.list_(value, depth)
+    return enc.met(value) or enc.list_(value, depth)
 
 
 def _write_tuple(enc: Encoder, value: tuple[Any, ...], depth: int) -> Any:
@@ -219,12 +215,9 @@ def _write_tuple(enc: Encoder, value: tuple[Any, ...], depth: int) -> Any:
 
 
 def _write_dict(enc: Encoder, value: dict[Any, Any], depth: int) -> Any:
-    def write() -> Any:
-        if not enc._careful and _are_atoms(map(type, value)) and _are_atoms(map(type, value.values())):
-            return [_DICT, *itertools.chain.from_iterable(value.items())]
-        return enc.pairs(_DICT, value.items(), depth)
-
-    return enc.once(value, write)
+    if enc._arguments is not None:
+        return enc.once(value, lambda: enc.pairs(_DICT, value.items(), depth))
+    return enc.met(value) or enc.pairs(_DICT, value.items(), depth)
 
 
 def _write_set(enc: Encoder, value: set[Any], depth: int) -> Any:
