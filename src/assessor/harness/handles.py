@@ -77,6 +77,10 @@ class Handles(abc.ABC):
     # From the grader
 
     def _write(self, encoder: encoding.Encoder, value: Any, depth: int) -> Any:
+        if self._process is not None:
+            lent = self._process.lent.get(id(value))
+            if lent is not None:
+                return lent
         ref = self.ref(value)
         if ref is not None:
             return [int(Tag.HANDLE), self.handle(ref)]
@@ -89,7 +93,9 @@ class Handles(abc.ABC):
         refuse = getattr(kind, "_assessor_refuse", None)
         if refuse is not None:
             refuse(value)
-        return [int(Tag.EXPORT), self._lend(value), *lending.described(value)]
+        said = [int(Tag.EXPORT), self._lend(value), *lending.described(value)]
+        self.process().lent[id(value)] = said
+        return said
 
     def _lend(self, value: Any) -> int:
         process = self.process()

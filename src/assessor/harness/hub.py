@@ -284,10 +284,12 @@ class Process:
         self._replay = replay
         self.printed = 0
         self.alive = True
-        #: By handle: weak references to proxies; exports lent to this process; handles to be released.
+        #: By handle: weak references to proxies; exports lent to this process, by `id` what is said of each;
+        #: handles to be released.
         self.proxies: dict[int, Any] = {}
         self.exports: dict[int, Any] = {}
         self.export_ids: dict[int, int] = {}
+        self.lent: dict[int, list[Any]] = {}
         self.dead: dict[int, None] = {}
         #: What a name of a module means, until the process says that it means something else.
         self.names: dict[tuple[str, str], Any] = {}
