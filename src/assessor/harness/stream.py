@@ -23,10 +23,6 @@ class Closed(Exception):
     """The other side has closed the connection."""
 
 
-class Overlong(frames.FrameError):
-    """A frame announces more bytes than allowed."""
-
-
 def send(sock: socket.socket, payload: bytes) -> None:
     """Send one frame.
 
@@ -96,7 +92,7 @@ class Reader:
             got += self._more(view[got:], wait)
         (length,) = _length_of(view)
         if length > limit_bytes:
-            raise Overlong(f"expected a frame of at most {limit_bytes} bytes, got {length}")
+            raise frames.FrameError(f"expected a frame of at most {limit_bytes} bytes, got {length}")
         size = length + _SIZE
         if got > size:
             raise frames.FrameError(f"expected one frame of {length} bytes, got {got - size} bytes more")
