@@ -415,6 +415,45 @@ def test_items_of_flat_lists_count_however_they_are_written(pair: bytes, tag: by
         wire.unpack(b"\x92" + form * 2)
 
 
+def nodes(value: Any) -> int:
+    """How many values there are in a plain one, itself included."""
+    if isinstance(value, list):
+        return 1 + sum(nodes(item) for item in value)
+    if isinstance(value, dict):
+        return 1 + sum(nodes(item) for pair in value.items() for item in pair)
+    return 1
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**64 - 1).filter(lambda number: number != int(Tag.FLAT))
+        | st.floats()
+        | st.text()
+        | st.binary()
+        | st.sampled_from(["a" * 31, "a" * 32, "a" * 256, b"a" * 256, "a" * 70_000, b"a" * 70_000]),
+        lambda inner: (
+            st.lists(inner)
+            | st.lists(inner, min_size=16)
+            | st.just([7] * 70_000)
+            | st.just(dict.fromkeys(range(70_000)))
+            | st.dictionaries(st.text() | st.integers(0, 30), inner)
+            | st.dictionaries(st.integers(0, 30), inner, min_size=16)
+        ),
+        max_leaves=40,
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_value_of_a_message_counts(value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire, "MAX_NODES", nodes(value))
+        wire._count(msgspec.msgpack.encode(value))
+        patch.setattr(wire, "MAX_NODES", nodes(value) - 1)
+        with pytest.raises(wire.WireError, match="values, got more"):
+            wire._count(msgspec.msgpack.encode(value))
+
+
 def test_bytes_after_the_number_of_flat_lists_are_no_list() -> None:
     value = [35, b"\xdd\xff\xff\xff\xff" + b"x" * 1_100_000]
     assert cross(value) == value

@@ -152,7 +152,7 @@ class Bridge(Handles):
         process = self.process()
         if type(answer) is not tuple or len(answer) != 2:
             self.ended = process.end(
-                "protocol", f"expected a value and whether it lasts, got {answer!r:.100}"
+                "protocol", f"expected a value and whether it lasts, got {type(answer).__name__}"
             )
             raise self.ended
         value, lasting = answer

@@ -39,6 +39,8 @@ class Decoder:
         arguments: the objects of the message that this one answers, as its `Encoder` numbered them.
     """
 
+    __slots__ = ("arguments", "foreign", "objects")
+
     def __init__(self, foreign: Foreign, *, arguments: Sequence[Any] = ()) -> None:
         self.foreign = foreign
         self.objects: list[Any] = []

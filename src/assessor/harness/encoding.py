@@ -46,6 +46,8 @@ class Encoder:
         careful: whether to look at each text for lone surrogates, and at each integer for more than 64 bits.
     """
 
+    __slots__ = ("_arguments", "_arguments_only", "_careful", "_memo", "foreign", "objects")
+
     def __init__(
         self,
         foreign: Foreign,
