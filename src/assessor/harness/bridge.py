@@ -22,7 +22,7 @@ from .handles import Described, Handles, Ref
 from .hub import Hub, Process
 from .plain import ATOMS
 
-_RETURNED, _ASK = int(Said.RETURNED), int(Said.ASK)
+_RETURNED, _RAISED, _ASK = int(Said.RETURNED), int(Said.RAISED), int(Said.ASK)
 _are_atoms = ATOMS.issuperset
 _OUTPUT_KEPT = 8192
 #: How many processes wait beside the one in use, for tests of files that were collected before.
@@ -254,17 +254,8 @@ class Bridge(Handles):
     def _understand(self, message: list[Any], sent: Sequence[Any]) -> tuple[Any, BaseException | None]:
         """The value of an answer, or what is to be raised."""
         said = wire.plain_int(message[1])
-        if said == Said.TOO_LARGE:
-            limit = self.plan["reply_bytes"]
-            return None, TestEnded(
-                "output", f"expected an answer of at most {limit} bytes, got {wire.plain_int(message[2])}"
-            )
-        if said == Said.UNSENDABLE:
-            return None, self.end_test(
-                "error", f"the submission's answer does not cross: {message[2]!s:.600}"
-            )
-        if said not in (Said.RETURNED, Said.RAISED):
-            raise wire.WireError(f"expected an answer, got {said}")
+        if said not in (_RETURNED, _RAISED):
+            return None, self._refused(said, message[2])
         decoder = decoding.Decoder(self._read, arguments=sent)
         value = decoder.value(message[2])
         if len(message) > 3:
@@ -272,9 +263,20 @@ class Bridge(Handles):
                 raise wire.WireError("expected no changes to arguments, got some")
             for original, new in [(sent[wire.plain_int(k)], decoder.value(v)) for k, v in message[3]]:
                 _change(original, new)
-        if said == Said.RAISED:
+        if said == _RAISED:
             return None, self._to_raise(value)
         return value, None
+
+    def _refused(self, said: int, why: Any) -> TestEnded:
+        """What ends the test when the submission's side has no answer to give."""
+        if said == Said.TOO_LARGE:
+            limit = self.plan["reply_bytes"]
+            return TestEnded(
+                "output", f"expected an answer of at most {limit} bytes, got {wire.plain_int(why)}"
+            )
+        if said == Said.UNSENDABLE:
+            return self.end_test("error", f"the submission's answer does not cross: {why!s:.600}")
+        raise wire.WireError(f"expected an answer, got {said}")
 
     def _understand_ask(self, message: list[Any], sent: Sequence[Any]) -> tuple[int, int, int, list[Any]]:
         decoder = decoding.Decoder(self._read, arguments=sent)

@@ -20,6 +20,8 @@ from .failure import TestEnded
 from .hub import Process
 from .wire import Tag
 
+_HANDLE, _EXPORT, _EXCEPTION = int(Tag.HANDLE), int(Tag.EXPORT), int(Tag.EXCEPTION)
+
 
 class Ref:
     """Where a proxy's object lives: a process and a handle, and a path by which to find it in another.
@@ -83,7 +85,7 @@ class Handles(abc.ABC):
                 return lent
         ref = self.ref(value)
         if ref is not None:
-            return [int(Tag.HANDLE), self.handle(ref)]
+            return [_HANDLE, self.handle(ref)]
         kind = type(value)
         if not isinstance(value, type) and issubclass(kind, plain.DATA_BASES):
             return encoder.base_data(value, depth)
@@ -93,7 +95,7 @@ class Handles(abc.ABC):
         refuse = getattr(kind, "_assessor_refuse", None)
         if refuse is not None:
             refuse(value)
-        said = [int(Tag.EXPORT), self._lend(value), *lending.described(value)]
+        said = [_EXPORT, self._lend(value), *lending.described(value)]
         self.process().lent[id(value)] = said
         return said
 
@@ -162,9 +164,9 @@ class Handles(abc.ABC):
         process = self._process
         if process is None:
             raise wire.WireError("expected a process")
-        if tag == Tag.EXPORT:
+        if tag == _EXPORT:
             return process.exports[wire.plain_int(said[1])]
-        if tag == Tag.EXCEPTION:
+        if tag == _EXCEPTION:
             return self._read_exception(process, decoder, said, depth)
         handle = wire.plain_int(said[1])
         known = self._known(process, handle)
