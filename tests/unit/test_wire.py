@@ -5,6 +5,7 @@ import collections
 import contextlib
 import datetime
 import decimal
+import enum
 import fractions
 import math
 import pathlib
@@ -25,9 +26,16 @@ def no_foreign(*_: Any) -> Any:
     raise wire.WireError("expected plain data")
 
 
-def cross(value: Any, *, safe_text: bool = False) -> Any:
-    encoder = encoding.Encoder(no_foreign, safe_text=safe_text)
-    [said] = wire.unpack(wire.pack([encoder.value(value)]))
+def packed(value: Any) -> bytes:
+    """As both sides do: with care only where MessagePack refuses the first form."""
+    try:
+        return wire.pack([encoding.Encoder(no_foreign).value(value)])
+    except wire.Unpackable:
+        return wire.pack([encoding.Encoder(no_foreign, careful=True).value(value)])
+
+
+def cross(value: Any) -> Any:
+    [said] = wire.unpack(packed(value))
     return decoding.Decoder(no_foreign).value(said)
 
 
@@ -136,6 +144,20 @@ def test_counters_defaultdicts_and_dequeues_keep_their_kind() -> None:
     assert cross({"a": 1}.items()) == {("a", 1)}
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        collections.Counter({"a": 2, "b": -1}),
+        collections.OrderedDict([("b", 1), ("a", 2)]),
+        collections.defaultdict(int, {1: 2, "a": 0.5}),
+        {1: "a", None: b"x", 2.5: True, "c": [1]},
+    ],
+)
+def test_mapping_keeps_kind_order_and_content(value: Any) -> None:
+    assert plain.same(cross(value), value)
+    assert list(cross(value)) == list(value)
+
+
 def test_paths_uuids_and_zones_cross() -> None:
     zoned = datetime.datetime(2024, 7, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=2), "X"))
     for value in (
@@ -241,9 +263,18 @@ def test_shared_tuples_do_not_grow_in_size() -> None:
 
 
 def test_lone_surrogates_cross_in_the_second_form() -> None:
-    with pytest.raises(UnicodeEncodeError):
-        cross("\ud800")
-    assert cross(["\ud800", "plain"], safe_text=True) == ["\ud800", "plain"]
+    for value in ("\ud800", ["\ud800", "plain"], ["\ud800"] * 100, {"\ud800": 1}, ("a", {"\udfff"})):
+        with pytest.raises(wire.Unpackable, match="surrogates"):
+            wire.pack([encoding.Encoder(no_foreign).value(value)])
+        assert cross(value) == value
+
+
+def test_integers_beyond_64_bits_cross_in_the_second_form() -> None:
+    for value in (2**64, -(2**63) - 1, [2**70] * 100, (1, 2**64), {1: 2**64}, {2**64}, [[-(2**64)]]):
+        with pytest.raises(wire.Unpackable, match="64"):
+            wire.pack([encoding.Encoder(no_foreign).value(value)])
+        assert cross(value) == value
+    assert cross([2**64 - 1, -(2**63)]) == [2**64 - 1, -(2**63)]
 
 
 def test_subclass_crosses_as_its_bases_data_whatever_it_says_of_itself() -> None:
@@ -292,6 +323,148 @@ def test_long_message_of_few_values_is_read() -> None:
     assert wire.unpack(data)[5] == [1, -1, 2**40, None]
 
 
+flat = st.lists(
+    st.none() | st.booleans() | st.integers() | st.integers(2**63, 2**65) | st.floats() | st.text(max_size=3),
+    min_size=64,
+    max_size=90,
+)
+
+
+@given(
+    flat
+    | st.lists(st.floats(), min_size=64, max_size=90)
+    | st.lists(st.booleans() | st.binary(), min_size=64)
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_long_list_crosses_as_itself(value: list[Any]) -> None:
+    came = cross([value, (value,), value])
+    assert plain.same(came[0], value)
+    assert came[0] is came[2] is came[1][0]
+
+
+@given(st.binary(max_size=300) | tagged.map(msgspec.msgpack.encode))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_of_a_flat_list_are_read_or_refused_with_the_wires_own_error(data: bytes) -> None:
+    try:
+        came = read(msgspec.msgpack.encode([int(Tag.FLAT), data]))
+    except wire.WireError:
+        return
+    assert type(came) is list
+    assert all(type(item) in plain.ATOMS for item in came)
+
+
+def test_long_list_of_plain_items_is_packed_apart() -> None:
+    for value in ([1.5] * 64, list(range(100)), ["a", None, True, 1, -0.5] * 20):
+        assert encoding.Encoder(no_foreign).value(value) == [int(Tag.FLAT), msgspec.msgpack.encode(value)]
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Share(float):
+    """A float with a class of its own."""
+
+
+@pytest.mark.parametrize("odd", [Level.LOW, Share(1.5), numpy.float64(1.5), bytearray(b"x"), [1], b"x"])
+def test_long_list_of_anything_else_is_told_item_by_item(odd: Any) -> None:
+    seen: list[Any] = []
+
+    def foreign(encoder: encoding.Encoder, value: Any, depth: int) -> Any:
+        seen.append(value)
+        return None
+
+    for value in ([odd, *[1.5] * 70], [*[1.5] * 70, odd], [*[1] * 70, odd]):
+        said = encoding.Encoder(foreign).value(value)
+        assert said[0] == Tag.LIST
+        assert len(said) == 72
+    assert len(seen) == (3 if type(odd) in (Level, Share) else 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [int(Tag.FLAT)],
+        [int(Tag.FLAT), b"\x91\x01", 1],
+        [int(Tag.FLAT), [1]],
+        [int(Tag.FLAT), b""],
+        [int(Tag.FLAT), b"\x01"],
+        [int(Tag.FLAT), b"\x80"],
+        [int(Tag.FLAT), b"\x91\x01\x01"],
+        [int(Tag.FLAT), b"\x92\x01"],
+        [int(Tag.FLAT), b"\x91\x90"],
+        [int(Tag.FLAT), b"\x91\xc4\x01a"],
+        [int(Tag.FLAT), b"\x91\xa1\xff"],
+        [int(Tag.FLAT), b"\xdd\xff\xff\xff\xff"],
+        [int(Tag.FLAT), b"\x91\xd4\x01a"],
+    ],
+)
+def test_malformed_flat_list_is_refused(said: list[Any]) -> None:
+    with pytest.raises(wire.WireError):
+        read(msgspec.msgpack.encode([int(Tag.TUPLE), said]))
+
+
+@pytest.mark.parametrize("pair", [b"\x92", b"\xdc\x00\x02", b"\xdd\x00\x00\x00\x02"])
+@pytest.mark.parametrize("tag", [b"\x23", b"\xcc\x23", b"\xcd\x00\x23", b"\xd2\x00\x00\x00\x23"])
+def test_items_of_flat_lists_count_however_they_are_written(pair: bytes, tag: bytes) -> None:
+    content = b"\xdd" + (600_000).to_bytes(4, "big") + b"\x01" * 600_000
+    form = pair + tag + b"\xc6" + len(content).to_bytes(4, "big") + content
+    assert len(wire.unpack(b"\x92\xa1x" + form)) == 2
+    assert len(wire.unpack(b"\x93\xc6" + (600_000).to_bytes(4, "big") + b"x" * 600_000 + b"\x01" + form)) == 3
+    with pytest.raises(wire.WireError, match="at most 1000000 values"):
+        wire.unpack(b"\x92" + form * 2)
+
+
+def nodes(value: Any) -> int:
+    """How many values there are in a plain one, itself included."""
+    if isinstance(value, list):
+        return 1 + sum(nodes(item) for item in value)
+    if isinstance(value, dict):
+        return 1 + sum(nodes(item) for pair in value.items() for item in pair)
+    return 1
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**64 - 1).filter(lambda number: number != int(Tag.FLAT))
+        | st.floats()
+        | st.text()
+        | st.binary()
+        | st.sampled_from(["a" * 31, "a" * 32, "a" * 256, b"a" * 256, "a" * 70_000, b"a" * 70_000]),
+        lambda inner: (
+            st.lists(inner)
+            | st.lists(inner, min_size=16)
+            | st.just([7] * 70_000)
+            | st.just(dict.fromkeys(range(70_000)))
+            | st.dictionaries(st.text() | st.integers(0, 30), inner)
+            | st.dictionaries(st.integers(0, 30), inner, min_size=16)
+        ),
+        max_leaves=40,
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_value_of_a_message_counts(value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire, "MAX_NODES", nodes(value))
+        wire._count(msgspec.msgpack.encode(value))
+        patch.setattr(wire, "MAX_NODES", nodes(value) - 1)
+        with pytest.raises(wire.WireError, match="values, got more"):
+            wire._count(msgspec.msgpack.encode(value))
+
+
+def test_bytes_after_the_number_of_flat_lists_are_no_list() -> None:
+    value = [35, b"\xdd\xff\xff\xff\xff" + b"x" * 1_100_000]
+    assert cross(value) == value
+
+
+def test_list_that_is_passed_twice_is_one_list() -> None:
+    for inner in ([1.5] * 100, [1, 2]):
+        came = cross((inner, {"a": inner}, [inner]))
+        assert came[0] is came[1]["a"] is came[2][0]
+
+
 def test_argument_that_comes_back_unchanged_is_the_same_object() -> None:
     mine = [1, [2]]
     theirs = cross(mine)
@@ -313,7 +486,18 @@ def test_argument_that_comes_back_changed_is_another_object() -> None:
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [(1, True), (1, 1.0), ([1], (1,)), ({1: 2}, {1: 2.0}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), (0.0, 1.0)],
+    [
+        (1, True),
+        (1, 1.0),
+        ([1], (1,)),
+        ({1: 2}, {1: 2.0}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (0.0, 1.0),
+        ([1, True], [1, 1]),
+        ((1.0,), (1,)),
+        ([1], [1, 2]),
+        ([[1]], [[True]]),
+    ],
 )
 def test_values_that_are_equal_but_not_the_same_are_told_apart(left: Any, right: Any) -> None:
     assert not plain.same(left, right)

@@ -39,6 +39,9 @@ def perform(
     """
     if what == Ask.INPUT:
         return _input(process, str(operands[0]), note)
+    if what == Ask.REBOUND:
+        process.names.clear()
+        return None
     if what == Ask.STDIN:
         return sys.stdin.read() if operands[0] == "read" and _patched_stdin() else _line()
     value = process.exports.get(export)

@@ -20,9 +20,10 @@ from .calls import Op, Said
 from .failure import TestEnded
 from .handles import Described, Handles, Ref
 from .hub import Hub, Process
+from .plain import ATOMS
 
-_RETURNED, _ASK = int(Said.RETURNED), int(Said.ASK)
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_RETURNED, _RAISED, _ASK = int(Said.RETURNED), int(Said.RAISED), int(Said.ASK)
+_are_atoms = ATOMS.issuperset
 _OUTPUT_KEPT = 8192
 #: How many processes wait beside the one in use, for tests of files that were collected before.
 _PROCESSES = 8
@@ -133,6 +134,40 @@ class Bridge(Handles):
             self._processes[self._file] = self._process
         return self._process
 
+    # Names of modules
+
+    def known_name(self, module: str, name: str) -> Any:
+        """What a name of a module means in the process in use, if that is known, or None."""
+        process = self._process
+        return None if process is None else process.names.get((module, name))
+
+    def name(self, ref: Ref, module: str, name: str) -> Any:
+        """The value of a name of a module; functions and classes are asked for once.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        __tracebackhide__ = True
+        answer = self.request(Op.NAME, self.handle(ref), name)
+        process = self.process()
+        if type(answer) is not tuple or len(answer) != 2:
+            self.ended = process.end(
+                "protocol", f"expected a value and whether it lasts, got {type(answer).__name__}"
+            )
+            raise self.ended
+        value, lasting = answer
+        found = self.ref(value)
+        if found is not None and found.path is None:
+            found.path = (module, name)
+        if found is not None and lasting is True:
+            process.names[module, name] = value
+        return value
+
+    def forget_names(self) -> None:
+        """A module has been loaded anew: its names mean other things."""
+        if self._process is not None:
+            self._process.names.clear()
+
     # Requests
 
     def request(self, op: int, *operands: Any) -> Any:
@@ -151,21 +186,24 @@ class Bridge(Handles):
         outermost = self._depth == 0
         if outermost:
             self._left = self._call_s
-        self._sequence += 1
-        sequence = self._sequence
-        encoder = encoding.Encoder(self._write)
-        parts = [encoder.value(item) for item in operands]
-        if process is not self._process or not process.alive:
-            raise self.end_test("crash", "the submission's process changed while a call was prepared")
+        sequence = self._sequence = self._sequence + 1
+        sent: Sequence[Any] = ()
+        parts: Sequence[Any] = operands
+        if not _are_atoms(map(type, operands)):
+            encoder = encoding.Encoder(self._write)
+            parts = [encoder.value(item) for item in operands]
+            sent = encoder.objects
+            if process is not self._process or not process.alive:
+                raise self.end_test("crash", "the submission's process changed while a call was prepared")
         extra = None
         if process.dead or self._seed is not None or self.inplace:
             extra = [list(process.dead), self._seed, self.inplace]
             process.dead.clear()
             self._seed = None
-        data = self._pack([sequence, int(op), extra, *parts], operands)
+        data = self._pack((sequence, op, extra, *parts), operands)
         self._depth += 1
         try:
-            value = self._converse(process, data, sequence, encoder.objects)
+            value = self._converse(process, data, sequence, sent)
         except TestEnded as error:
             self.ended = self.ended or error
             if not process.alive and self._process is process:
@@ -178,14 +216,14 @@ class Bridge(Handles):
                 raise pending
         return value
 
-    def _pack(self, message: list[Any], operands: Sequence[Any]) -> bytes:
+    def _pack(self, message: tuple[Any, ...], operands: Sequence[Any]) -> bytes:
         try:
             return wire.pack(message)
-        except UnicodeEncodeError:
-            encoder = encoding.Encoder(self._write, safe_text=True)
-            return wire.pack([*message[:3], *[encoder.value(item) for item in operands]])
+        except wire.Unpackable:
+            encoder = encoding.Encoder(self._write, careful=True)
+            return wire.pack((*message[:3], *[encoder.value(item) for item in operands]))
 
-    def _converse(self, process: Process, data: bytes, sequence: int, sent: list[Any]) -> Any:
+    def _converse(self, process: Process, data: bytes, sequence: int, sent: Sequence[Any]) -> Any:
         __tracebackhide__ = True
         while True:
             started = time.monotonic()
@@ -193,15 +231,15 @@ class Bridge(Handles):
             self._left -= time.monotonic() - started
             try:
                 message = wire.unpack(answer)
-                if message[1:2] == [_RETURNED] and len(message) == 3 and type(message[2]) in _PLAIN:
-                    # The hot path: most answers are one plain value.
-                    value, error = message[2], None
-                elif message[1:2] == [_ASK]:
+                if len(message) == 3 and message[0] == sequence and message[1] == _RETURNED:
+                    value = message[2]
+                    if type(value) in ATOMS:
+                        return value  # the hot path: most answers are one plain value
+                if message[1:2] == [_ASK]:
                     question = wire.folded(partial(self._understand_ask, message, sent))
                     data = self._answer(process, *question)
                     continue
-                else:
-                    value, error = wire.folded(partial(self._understand, message, sent))
+                value, error = wire.folded(partial(self._understand, message, sent))
                 wire.expect(message[0], sequence)
             except wire.WireError as broken:
                 raise process.end(
@@ -213,20 +251,11 @@ class Bridge(Handles):
                 raise error
             return value
 
-    def _understand(self, message: list[Any], sent: list[Any]) -> tuple[Any, BaseException | None]:
+    def _understand(self, message: list[Any], sent: Sequence[Any]) -> tuple[Any, BaseException | None]:
         """The value of an answer, or what is to be raised."""
         said = wire.plain_int(message[1])
-        if said == Said.TOO_LARGE:
-            limit = self.plan["reply_bytes"]
-            return None, TestEnded(
-                "output", f"expected an answer of at most {limit} bytes, got {wire.plain_int(message[2])}"
-            )
-        if said == Said.UNSENDABLE:
-            return None, self.end_test(
-                "error", f"the submission's answer does not cross: {message[2]!s:.600}"
-            )
-        if said not in (Said.RETURNED, Said.RAISED):
-            raise wire.WireError(f"expected an answer, got {said}")
+        if said not in (_RETURNED, _RAISED):
+            return None, self._refused(said, message[2])
         decoder = decoding.Decoder(self._read, arguments=sent)
         value = decoder.value(message[2])
         if len(message) > 3:
@@ -234,11 +263,22 @@ class Bridge(Handles):
                 raise wire.WireError("expected no changes to arguments, got some")
             for original, new in [(sent[wire.plain_int(k)], decoder.value(v)) for k, v in message[3]]:
                 _change(original, new)
-        if said == Said.RAISED:
+        if said == _RAISED:
             return None, self._to_raise(value)
         return value, None
 
-    def _understand_ask(self, message: list[Any], sent: list[Any]) -> tuple[int, int, int, list[Any]]:
+    def _refused(self, said: int, why: Any) -> TestEnded:
+        """What ends the test when the submission's side has no answer to give."""
+        if said == Said.TOO_LARGE:
+            limit = self.plan["reply_bytes"]
+            return TestEnded(
+                "output", f"expected an answer of at most {limit} bytes, got {wire.plain_int(why)}"
+            )
+        if said == Said.UNSENDABLE:
+            return self.end_test("error", f"the submission's answer does not cross: {why!s:.600}")
+        raise wire.WireError(f"expected an answer, got {said}")
+
+    def _understand_ask(self, message: list[Any], sent: Sequence[Any]) -> tuple[int, int, int, list[Any]]:
         decoder = decoding.Decoder(self._read, arguments=sent)
         sequence, what, export = (wire.plain_int(message[n]) for n in (0, 2, 3))
         return sequence, what, export, [decoder.value(item) for item in message[4:]]
@@ -259,7 +299,7 @@ class Bridge(Handles):
         try:
             value = asked.perform(process, what, export, operands, note=self.note)
             encoder = encoding.Encoder(self._write)
-            return self._pack([sequence, int(Op.ANSWER), None, encoder.value(value)], [value])
+            return self._pack((sequence, int(Op.ANSWER), None, encoder.value(value)), [value])
         except TestEnded:
             raise
         except BaseException as error:
@@ -278,13 +318,13 @@ class Bridge(Handles):
         name = type(error).__name__
         export = self._lend(error)
         for args in (error.args, tuple(str(item) for item in error.args)):
-            encoder = encoding.Encoder(self._write, safe_text=True)
+            encoder = encoding.Encoder(self._write, careful=True)
             try:
                 parts = [
                     encoder.value(item)
                     for item in (name, base.__name__, args if remote is None else (), export, remote)
                 ]
-                return wire.pack([sequence, int(Op.ANSWER_RAISED), None, *parts])
+                return wire.pack((sequence, int(Op.ANSWER_RAISED), None, *parts))
             except (wire.WireError, lending.Refused):
                 continue
         raise self.end_test("error", f"an exception of the test's does not cross: {error!r:.200}")

@@ -14,8 +14,8 @@ from enum import IntEnum
 class Op(IntEnum):
     """What the grader asks."""
 
-    CALL = 0  #: handle, args, kwargs
-    METHOD = 1  #: handle, name, args, kwargs
+    CALL = 0  #: handle, named arguments or None, arguments
+    METHOD = 1  #: handle, name, named arguments or None, arguments
     GET = 2  #: handle, name
     SET = 3  #: handle, name, value
     DELETE = 4  #: handle, name
@@ -23,6 +23,7 @@ class Op(IntEnum):
     LOAD = 6  #: name of a module
     RESOLVE = 7  #: module, attribute path
     DESCRIBE = 10  #: handle: the object again, with its description
+    NAME = 11  #: handle of a module, name: its value, and whether `Ask.REBOUND` will tell of another
     ANSWER = 8  #: returned value: the answer to an ASK
     ANSWER_RAISED = 9  #: class name or handle, args, export id: what the asked function raised
 
@@ -45,6 +46,7 @@ class Ask(IntEnum):
     OPERATE = 2  #: export, name of an operation, operands
     INPUT = 3  #: prompt
     STDIN = 4  #: "readline" or "read"
+    REBOUND = 5  #: nothing: a name that was said to last means something else now
 
 
 #: Operations of objects that a test passed which the learner's code may use, by special method.

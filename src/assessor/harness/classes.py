@@ -41,7 +41,7 @@ class Class(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         b, handle = remote.class_handle(cls)
-        return b.request(Op.CALL, handle, args, kwargs)
+        return b.request(Op.CALL, handle, kwargs or None, *args)
 
     def __getattr__(cls, name: str) -> Any:
         __tracebackhide__ = True

@@ -20,10 +20,11 @@ from typing import Any
 
 from . import arrays
 from .plain import ATOMS, FACTORIES, TYPES, same
-from .wire import MAX_DEPTH, Tag, WireError, exact, ints, reference
+from .wire import MAX_DEPTH, Tag, WireError, exact, ints, reference, unpack_flat
 
 _TUPLE = int(Tag.TUPLE)
 _FIRST_FOREIGN = int(Tag.HANDLE)
+_are_atoms = ATOMS.issuperset
 _CONSTANTS: tuple[Any, ...] = (Ellipsis, NotImplemented)
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,40}(/[A-Za-z0-9_+\-]{1,40}){0,2}")
 
@@ -37,6 +38,8 @@ class Decoder:
         foreign: builds what carries a tag of its own, or raises.
         arguments: the objects of the message that this one answers, as its `Encoder` numbered them.
     """
+
+    __slots__ = ("arguments", "foreign", "objects")
 
     def __init__(self, foreign: Foreign, *, arguments: Sequence[Any] = ()) -> None:
         self.foreign = foreign
@@ -73,7 +76,17 @@ class Decoder:
         self._fill(said, 0, depth)
         return said
 
+    def flat(self, said: list[Any]) -> list[Any]:
+        """The items of a list that was packed apart."""
+        if len(said) != 2:
+            raise WireError(f"expected the bytes of a flat list, got {len(said) - 1} parts")
+        items = unpack_flat(exact(said[1], bytes))
+        self.objects.append(items)
+        return items
+
     def _fill(self, said: list[Any], start: int, depth: int) -> None:
+        if _are_atoms(map(type, said)):
+            return
         deeper = depth + 1
         for index in range(start, len(said)):
             item = said[index]
@@ -94,7 +107,8 @@ class Decoder:
             key = said[index]
             if type(key) not in ATOMS:
                 key = self.value(key, deeper)
-            target[key] = self.value(said[index + 1], deeper)
+            item = said[index + 1]
+            target[key] = item if type(item) in ATOMS else self.value(item, deeper)
         return target
 
     def numbered(self, value: Any) -> Any:
@@ -197,7 +211,10 @@ def _read_array(dec: Decoder, said: list[Any], depth: int) -> Any:
     return dec.numbered(value)
 
 
-def _after(dec: Decoder, value: Any) -> Any:
+def _read_tuple(dec: Decoder, said: list[Any], depth: int) -> tuple[Any, ...]:
+    dec._fill(said, 1, depth)
+    del said[0]
+    value = tuple(said)
     if value:
         dec.objects.append(value)
     return value
@@ -205,8 +222,8 @@ def _after(dec: Decoder, value: Any) -> Any:
 
 _READERS: dict[int, Callable[[Decoder, list[Any], int], Any]] = {
     Tag.REF: lambda d, s, n: d.objects[reference(s[1], len(d.objects))],
-    Tag.LIST: lambda d, s, n: d.list_(s, n),
-    Tag.TUPLE: lambda d, s, n: _after(d, tuple(d.rest(s, 1, n))),
+    Tag.LIST: Decoder.list_,
+    Tag.TUPLE: _read_tuple,
     Tag.DICT: lambda d, s, n: d.into(d.numbered({}), s, 1, n),
     Tag.SET: lambda d, s, n: d.set_(d.numbered(set()), s, n),
     Tag.FROZENSET: lambda d, s, n: d.numbered(frozenset(d.rest(s, 1, n))),
@@ -240,5 +257,6 @@ _READERS: dict[int, Callable[[Decoder, list[Any], int], Any]] = {
     Tag.VALUES: lambda d, s, n: dict(enumerate(d.rest(s, 1, n))).values(),
     Tag.ITEMS: lambda d, s, n: d.into({}, s, 1, n).items(),
     Tag.ARRAY: _read_array,
+    Tag.FLAT: lambda d, s, n: d.flat(s),
     Tag.ARGUMENT: lambda d, s, n: d.argument(s, n),
 }

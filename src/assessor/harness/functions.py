@@ -24,7 +24,7 @@ def function(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
 
         async def coroutine_function(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            return await request(Op.CALL, b.handle(ref), args, kwargs)
+            return await request(Op.CALL, b.handle(ref), kwargs or None, *args)
 
         near = coroutine_function
     else:
@@ -32,7 +32,7 @@ def function(b: Bridge, ref: Ref, data: dict[str, Any]) -> Any:
         def plain_function(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             handle = ref.handle if ref.process is b._process else b.handle(ref)
-            return request(0, handle, args, kwargs)
+            return request(0, handle, kwargs or None, *args)
 
         near = plain_function
     appearance.dress(near, data)

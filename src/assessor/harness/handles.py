@@ -20,6 +20,8 @@ from .failure import TestEnded
 from .hub import Process
 from .wire import Tag
 
+_HANDLE, _EXPORT, _EXCEPTION = int(Tag.HANDLE), int(Tag.EXPORT), int(Tag.EXCEPTION)
+
 
 class Ref:
     """Where a proxy's object lives: a process and a handle, and a path by which to find it in another.
@@ -77,9 +79,13 @@ class Handles(abc.ABC):
     # From the grader
 
     def _write(self, encoder: encoding.Encoder, value: Any, depth: int) -> Any:
+        if self._process is not None:
+            lent = self._process.lent.get(id(value))
+            if lent is not None:
+                return lent
         ref = self.ref(value)
         if ref is not None:
-            return [int(Tag.HANDLE), self.handle(ref)]
+            return [_HANDLE, self.handle(ref)]
         kind = type(value)
         if not isinstance(value, type) and issubclass(kind, plain.DATA_BASES):
             return encoder.base_data(value, depth)
@@ -89,7 +95,9 @@ class Handles(abc.ABC):
         refuse = getattr(kind, "_assessor_refuse", None)
         if refuse is not None:
             refuse(value)
-        return [int(Tag.EXPORT), self._lend(value), *lending.described(value)]
+        said = [_EXPORT, self._lend(value), *lending.described(value)]
+        self.process().lent[id(value)] = said
+        return said
 
     def _lend(self, value: Any) -> int:
         process = self.process()
@@ -156,9 +164,9 @@ class Handles(abc.ABC):
         process = self._process
         if process is None:
             raise wire.WireError("expected a process")
-        if tag == Tag.EXPORT:
+        if tag == _EXPORT:
             return process.exports[wire.plain_int(said[1])]
-        if tag == Tag.EXCEPTION:
+        if tag == _EXCEPTION:
             return self._read_exception(process, decoder, said, depth)
         handle = wire.plain_int(said[1])
         known = self._known(process, handle)

@@ -278,16 +278,21 @@ class Process:
         self._hub = hub
         self.token, lines = hub.spawn("runner", ("call", "out", "err"))
         self._call = lines["call"]
+        self._reader = stream.Reader(self._call)
         self._limit = reply_bytes + _REPLY_SLACK
         self._output_bytes = output_bytes
         self._replay = replay
         self.printed = 0
         self.alive = True
-        #: By handle: weak references to proxies; exports lent to this process; handles to be released.
+        #: By handle: weak references to proxies; exports lent to this process, by `id` what is said of each;
+        #: handles to be released.
         self.proxies: dict[int, Any] = {}
         self.exports: dict[int, Any] = {}
         self.export_ids: dict[int, int] = {}
+        self.lent: dict[int, list[Any]] = {}
         self.dead: dict[int, None] = {}
+        #: What a name of a module means, until the process says that it means something else.
+        self.names: dict[tuple[str, str], Any] = {}
         self.kept: list[Any] = []
         self._call.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, _TICK_US))
         self._call.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
@@ -302,8 +307,8 @@ class Process:
             self._all.register(lines[name], select.POLLIN)
         self._until = 0.0
 
-    def exchange(self, payload: bytes, *, until: float) -> bytes:
-        """The answer to a request.
+    def exchange(self, payload: bytes, *, until: float) -> memoryview:
+        """The answer to a request, good until the next.
 
         Args:
             payload: the request.
@@ -316,7 +321,7 @@ class Process:
         self._until = until
         try:
             stream.send(self._call, payload)
-            answer = stream.receive(self._call, limit_bytes=self._limit, wait=self._wait)
+            answer = self._reader.receive(limit_bytes=self._limit, wait=self._wait)
         except BlockingIOError:
             raise self.end("timeout", "the submission did not read a call in time") from None
         except (stream.Closed, OSError):
@@ -324,8 +329,6 @@ class Process:
             reason, message = self._hub.end(self.token, "the submission's process ended", grace_s=0.3)
             self._close()
             raise TestEnded(reason, message) from None
-        except stream.Overlong as error:
-            raise self.end("protocol", f"the submission broke the messages: {error}") from error
         except frames.FrameError as error:
             raise self.end("protocol", f"the submission broke the messages: {error}") from error
         if self._prints.poll(0):

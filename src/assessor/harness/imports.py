@@ -61,15 +61,14 @@ class Module(types.ModuleType):
             AttributeError: there is none.
         """
         __tracebackhide__ = True
+        known = remote.bridge().known_name(self.__name__, name)
+        if known is not None:
+            return known
         if name in _OWN or (name.startswith("__") and name.endswith("__") and name != "__all__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         bridge = remote.bridge()
         self._check(bridge)
-        value = bridge.request(Op.GET, bridge.handle(self.__dict__["_assessor_ref"]), name)
-        ref = bridge.ref(value)
-        if ref is not None and ref.path is None:
-            ref.path = (self.__name__, name)
-        return value
+        return bridge.name(self.__dict__["_assessor_ref"], self.__name__, name)
 
     def _check(self, bridge: Bridge) -> None:
         problem = self.__dict__["_assessor_problem"]
@@ -290,6 +289,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             spec.loader_state = None
         if problem is None and vars(module).get("_assessor_loaded"):
             remote.operate("reload", module.__name__)
+            self._bridge.forget_names()
+            vars(module)["_assessor_ref"].process = None  # found again by its name: it is another one now
         vars(module)["_assessor_loaded"] = True
         vars(module)["__doc__"] = self._docs.get(module.__name__)
         if problem is not None:

@@ -23,12 +23,12 @@ def stub(name: str, said: list[Any]) -> Any:
     def plain_method(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         b, handle = remote.handle(self)
-        return b.request(1, handle, name, args, kwargs)
+        return b.request(1, handle, name, kwargs or None, *args)
 
     async def coroutine_method(self: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         b, handle = remote.handle(self)
-        return await b.request(Op.METHOD, handle, name, args, kwargs)
+        return await b.request(Op.METHOD, handle, name, kwargs or None, *args)
 
     method: Any = coroutine_method if flavour == "coroutine" else plain_method
     method.__name__ = method.__qualname__ = name

@@ -12,9 +12,8 @@ from typing import Any
 
 from .wire import MAX_DEPTH
 
-#: What is itself on the wire, integers beyond 64 bits apart.
-SELF = frozenset({type(None), bool, float, str, bytes})
-ATOMS = SELF | {int}
+#: What is itself on the wire, integers beyond 64 bits and texts with lone surrogates apart.
+ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 #: Built-in classes that cross by name, exceptions included: they are data, and nothing can be done to them.
 _DATA_TYPES: tuple[type, ...] = (
@@ -85,9 +84,12 @@ def same(left: Any, right: Any, _seen: set[tuple[int, int]] | None = None, _dept
         return True
     seen.add(pair)
     if kind in (list, tuple, collections.deque):
-        return len(left) == len(right) and all(
-            same(a, b, seen, _depth + 1) for a, b in zip(left, right, strict=True)
-        )
+        if len(left) != len(right):
+            return False
+        kinds = list(map(type, left))
+        if ATOMS.issuperset(kinds) and kinds == list(map(type, right)) and left == right:
+            return True  # else item by item: a NaN is not equal to another
+        return all(same(a, b, seen, _depth + 1) for a, b in zip(left, right, strict=True))
     if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
         return len(left) == len(right) and all(
             same(a, b, seen, _depth + 1) and same(left[a], right[b], seen, _depth + 1)

@@ -48,7 +48,7 @@ def operate(name: str, *operands: Any) -> Any:
 def method(far: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """The result of a method on the learner's side."""
     b, number = handle(far)
-    return b.request(Op.METHOD, number, name, args, kwargs)
+    return b.request(Op.METHOD, number, name, kwargs or None, *args)
 
 
 def keep(owner: Any, name: str, kept: dict[str, Any]) -> None:

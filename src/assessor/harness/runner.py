@@ -12,21 +12,24 @@ import builtins
 import collections
 import contextlib
 import importlib
-import inspect
 import io
-import operator
 import os
 import random
 import socket
 import sys
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import borrowed, decoding, encoding, loading, objects, stream, wire
+from . import borrowed, decoding, encoding, loading, objects, operations, stream, wire
 from .calls import Ask, Op, Said
+from .plain import ATOMS
 
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter)
 _REQUEST_BYTES = 1 << 30
+# Plain numbers keep the hot path free of attribute look-ups.
+_CALL, _METHOD, _RETURNED, _RAISED = int(Op.CALL), int(Op.METHOD), int(Said.RETURNED), int(Said.RAISED)
+_are_atoms = ATOMS.issuperset
 
 
 def warm() -> None:
@@ -54,6 +57,7 @@ class Runner:
 
     def __init__(self, line: socket.socket, *, limit_bytes: int) -> None:
         self._line = line
+        self._reader = stream.Reader(line)
         self._limit_bytes = limit_bytes
         self._sequence = 0
         self._arguments: dict[int, int] | None = None
@@ -62,22 +66,25 @@ class Runner:
         self._encode_foreign = objects.writer(self.table, self.borrowed)
         self._decode_foreign = objects.reader(self.table, self.borrowed)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._operations = {**_OPERATIONS, "await": self._await}
+        self._operations = {**operations.OPERATIONS, "await": self._await}
         self._serving = os.getpid()
+        #: What the grader takes names of modules to mean: the module's names, the name, its value.
+        self._lasting: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
 
     def serve(self) -> None:
         """Answer requests until the grader hangs up."""
         while True:
-            try:
-                data = stream.receive(self._line, limit_bytes=_REQUEST_BYTES)
-            except stream.Closed:
-                os._exit(0)
-            self._answer(wire.unpack(data, bounded=False))
-            if os.getpid() != self._serving:
-                os._exit(0)  # a fork of the submission's that came back here: the grader has the original
+            self._answer(self._next())
+
+    def _next(self) -> list[Any]:
+        try:
+            data = self._reader.receive(limit_bytes=_REQUEST_BYTES)
+        except stream.Closed:
+            os._exit(0)
+        return wire.unpack(data, bounded=False)
 
     def _answer(self, message: list[Any]) -> None:
-        sequence, op, extra = message[0], message[1], message[2]
+        sequence, op, extra, *operands = message
         inplace = False
         if extra is not None:
             for handle in extra[0]:
@@ -85,36 +92,41 @@ class Runner:
             if extra[1] is not None:
                 random.seed(extra[1])
             inplace = extra[2]
-        decoder = decoding.Decoder(self._decode_foreign)
         held, self._arguments = self._arguments, None
-        before: list[tuple[int, Any, Any]] = []
+        before: list[tuple[int, Any, Any]] | None = None
         try:
-            operands = [decoder.value(item) for item in message[3:]]
-            self._arguments = {id(item): number for number, item in enumerate(decoder.objects)}
-            if inplace:
-                before = _snapshot(decoder.objects)
+            if not _are_atoms(map(type, operands)):
+                decoder = decoding.Decoder(self._decode_foreign)
+                operands = [decoder.value(item) for item in operands]
+                self._arguments = {id(item): number for number, item in enumerate(decoder.objects)}
+                if inplace:
+                    before = _snapshot(decoder.objects)
             value = self._perform(op, operands)
-            said = Said.RETURNED
+            said = _RETURNED
         except BaseException as error:  # of whatever kind: it is the submission's answer
-            said, value = Said.RAISED, error
-        with contextlib.suppress(Exception):  # the submission may have put anything there
+            said, value = _RAISED, error
+        if self._lasting:
+            self._tell_rebound()
+        try:
             sys.stdout.flush()
             sys.stderr.flush()
-        if os.getpid() != self._serving:
-            os._exit(0)
-        self._send(sequence, said, value, before if inplace else None)
+        except Exception:  # noqa: S110 - the submission may have put anything there
+            pass
+        self._send(sequence, said, value, before)
         self._arguments = held
 
     def _send(self, sequence: int, said: int, value: Any, before: list[tuple[int, Any, Any]] | None) -> None:
         try:
-            data = self._packed(sequence, said, value, before, safe_text=False)
-        except UnicodeEncodeError:
-            data = self._packed(sequence, said, value, before, safe_text=True)
+            data = self._packed(sequence, said, value, before, careful=False)
+        except wire.Unpackable:
+            data = self._packed(sequence, said, value, before, careful=True)
         if len(data) > self._limit_bytes:
             self.table.forget_new()
-            data = wire.pack([sequence, int(Said.TOO_LARGE), len(data)])
+            data = wire.pack((sequence, int(Said.TOO_LARGE), len(data)))
         else:
             self.table.keep_new()
+        if os.getpid() != self._serving:
+            os._exit(0)  # a fork of the submission's that came back here: the grader has the original
         stream.send(self._line, data)
 
     def _packed(
@@ -124,17 +136,19 @@ class Runner:
         value: Any,
         before: list[tuple[int, Any, Any]] | None,
         *,
-        safe_text: bool,
+        careful: bool,
     ) -> bytes:
+        self.table.forget_new()
+        if said == _RETURNED and before is None and not careful and type(value) in ATOMS:
+            return wire.pack((sequence, said, value))  # the hot path
         encoder = encoding.Encoder(
             self._encode_foreign,
             arguments=self._arguments,
             arguments_only=before is not None,
-            safe_text=safe_text,
+            careful=careful,
         )
-        self.table.forget_new()
         try:
-            if said == Said.RAISED:
+            if said == _RAISED:
                 parts = [objects.write_exception(encoder, value, self.table, self.borrowed, 0)]
             else:
                 parts = [encoder.value(value)]
@@ -146,12 +160,13 @@ class Runner:
                         if _changed(item, old)
                     ]
                 )
-            return wire.pack([sequence, int(said), *parts])
-        except UnicodeEncodeError:
+            return wire.pack((sequence, said, *parts))
+        except wire.Unpackable:
             raise
         except Exception as error:  # a value may fail in its own methods while it is read
             self.table.forget_new()
-            return wire.pack([sequence, int(Said.UNSENDABLE), f"{type(error).__name__}: {error}"[:500]])
+            reason = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+            return wire.pack((sequence, int(Said.UNSENDABLE), reason[:500]))
 
     def ask(self, what: int, export: int, *operands: Any) -> Any:
         """Ask the grader, and serve what it asks meanwhile.
@@ -159,31 +174,30 @@ class Runner:
         Raises:
             BaseException: whatever the asked function raised.
         """
+        if self._lasting:
+            self._tell_rebound()
         self._sequence += 1
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
         data = b""
-        for safe_text in (False, True):
+        for careful in (False, True):
             encoder = encoding.Encoder(
                 self._encode_foreign,
                 arguments=None if self._arguments is None else dict(self._arguments),
-                safe_text=safe_text,
+                careful=careful,
             )
             self.table.forget_new()
             try:
                 parts = [encoder.value(item) for item in operands]
-                data = wire.pack([self._sequence, int(Said.ASK), int(what), export, *parts])
+                data = wire.pack((self._sequence, int(Said.ASK), int(what), export, *parts))
                 break
-            except UnicodeEncodeError:
+            except wire.Unpackable:
                 continue
         self.table.keep_new()
         stream.send(self._line, data)
         while True:
-            try:
-                message = wire.unpack(stream.receive(self._line, limit_bytes=_REQUEST_BYTES), bounded=False)
-            except stream.Closed:
-                os._exit(0)
+            message = self._next()
             if message[1] == Op.ANSWER:
                 return decoding.Decoder(self._decode_foreign).value(message[3])
             if message[1] == Op.ANSWER_RAISED:
@@ -191,15 +205,35 @@ class Runner:
                 raise self.borrowed.exception(*[decoder.value(item) for item in message[3:]])
             self._answer(message)
 
+    def _tell_rebound(self) -> None:
+        """Say so if a name of a module no longer means what the grader takes it to mean."""
+        if any(names.get(name) is not value for names, name, value in self._lasting.values()):
+            self._lasting.clear()
+            self.ask(Ask.REBOUND, 0)
+
+    def _name(self, module: Any, name: str) -> tuple[Any, bool]:
+        """The value of a module's name, and whether it is watched from here on."""
+        value = getattr(module, name)
+        lasting = (
+            type(module) is types.ModuleType
+            and vars(module).get(name) is value
+            and isinstance(value, type | types.FunctionType)
+        )
+        if lasting:
+            self._lasting[id(vars(module)), name] = vars(module), name, value
+        return value, lasting
+
     def _perform(self, op: int, operands: list[Any]) -> Any:
-        if op == Op.CALL:
-            handle, args, kwargs = operands
-            return self.table.get(handle)(*args, **kwargs)
-        if op == Op.METHOD:
-            handle, name, args, kwargs = operands
-            return getattr(self.table.get(handle), name)(*args, **kwargs)
+        if op == _CALL:
+            handle, named, *args = operands
+            return self.table.get(handle)(*args, **named or {})
+        if op == _METHOD:
+            handle, name, named, *args = operands
+            return getattr(self.table.get(handle), name)(*args, **named or {})
         if op == Op.GET:
             return getattr(self.table.get(operands[0]), operands[1])
+        if op == Op.NAME:
+            return self._name(self.table.get(operands[0]), operands[1])
         if op == Op.SET:
             return setattr(self.table.get(operands[0]), operands[1], operands[2])
         if op == Op.DELETE:
@@ -234,35 +268,6 @@ class Runner:
         return self._loop.run_until_complete(awaitable)
 
 
-def _subclass(
-    name: str,
-    bases: tuple[type, ...],
-    functions: dict[str, Any],
-    getters: dict[str, Any],
-    data: dict[str, Any],
-) -> type:
-    properties = {key: property(getter) for key, getter in getters.items()}
-    made: type = type(bases[0])(name, bases, {**functions, **properties, **data, "__module__": "__main__"})
-    return made
-
-
-def _static(owner: type, name: str) -> list[Any]:
-    return [vars(owner)[name]] if name in vars(owner) else []
-
-
-def _restore(owner: type, name: str, value: Any) -> None:
-    setattr(owner, name, value)
-
-
-def _base_call(owner: type, name: str, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return getattr(owner, name)(instance, *args, **kwargs)
-
-
-def _reload(module: Any) -> Any:
-    sys.modules.pop(module, None)
-    return importlib.import_module(module)
-
-
 def _snapshot(values: list[Any]) -> list[tuple[int, Any, Any]]:
     numpy = sys.modules.get("numpy")
     kept: list[tuple[int, Any, Any]] = []
@@ -289,74 +294,6 @@ def _changed(item: Any, old: Any) -> bool:
     if numpy is not None and type(item) is numpy.ndarray:
         return bool(item.dtype != old.dtype or item.shape != old.shape or item.tobytes() != old.tobytes())
     return len(item) != len(old) or any(a is not b for a, b in zip(item, old, strict=True))
-
-
-def _contains(container: Any, item: Any) -> bool:
-    return bool(item in container)
-
-
-def _variables(value: Any) -> dict[str, Any]:
-    return {str(name): item for name, item in vars(value).items() if name != "__builtins__"}
-
-
-def _source(value: Any) -> str:
-    path = inspect.getsourcefile(value)
-    if path is None:
-        raise OSError("no source")
-    with open(path, encoding="utf-8") as file:
-        return file.read(1 << 20)
-
-
-async def _anext(iterator: Any) -> Any:
-    return await anext(iterator)
-
-
-_OPERATIONS: dict[str, Callable[..., Any]] = {
-    "len": len,
-    "iter": iter,
-    "next": next,
-    "reversed": reversed,
-    "contains": _contains,
-    "getitem": operator.getitem,
-    "setitem": operator.setitem,
-    "delitem": operator.delitem,
-    "repr": repr,
-    "str": str,
-    "format": format,
-    "bytes": bytes,
-    "hash": hash,
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "complex": complex,
-    "index": operator.index,
-    "round": round,
-    "abs": abs,
-    "neg": operator.neg,
-    "pos": operator.pos,
-    "invert": operator.invert,
-    "fspath": os.fspath,
-    "dir": dir,
-    "vars": _variables,
-    "source": _source,
-    "aiter": aiter,
-    "anext": _anext,
-    "divmod": divmod,
-    "pow": pow,
-    "subclass": _subclass,
-    "static": _static,
-    "restore": _restore,
-    "base_call": _base_call,
-    "reload": _reload,
-    **{
-        name: getattr(operator, name)
-        for name in (
-            *("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod"),
-            *("matmul", "lshift", "rshift", "and_", "or_", "xor", "iadd", "isub", "imul", "itruediv"),
-            *("ifloordiv", "imod", "imatmul", "ipow", "iand", "ior", "ixor", "ilshift", "irshift"),
-        )
-    },
-}
 
 
 class _Input(io.TextIOBase):

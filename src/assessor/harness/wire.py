@@ -29,6 +29,10 @@ class WireError(Exception):
     """Bytes or a value that the wire does not carry; the text says which."""
 
 
+class Unpackable(Exception):
+    """A text or an integer that MessagePack refuses, in a form that was made without looking for such."""
+
+
 class Tag(IntEnum):
     """What a tagged list stands for."""
 
@@ -67,6 +71,9 @@ class Tag(IntEnum):
     ITEMS = 32
     ARRAY = 33
     ARGUMENT = 34
+    FLAT = (
+        35  # a list of None, bool, int, float and str only, packed apart so that nobody has to look at each
+    )
     # From here on the tags of `foreign`.
     HANDLE = 40
     VALUE = 41
@@ -83,16 +90,34 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(ext_hook=_no_ext).decode
 
 
+_unpack_flat = msgspec.msgpack.Decoder(list[bool | int | float | str | None], ext_hook=_no_ext).decode
+
+
 def pack(message: Any) -> bytes:
     """The bytes of a message of tagged forms.
 
     Raises:
-        UnicodeEncodeError: a str holds a lone surrogate; encode again with `safe_text`.
+        Unpackable: a str holds a lone surrogate, or an int has more than 64 bits; encode again with care.
     """
-    return _pack(message)
+    try:
+        return _pack(message)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise Unpackable(str(error)) from error
 
 
-def unpack(data: bytes, *, bounded: bool = True) -> list[Any]:
+def unpack_flat(data: bytes) -> list[Any]:
+    """The items in the bytes of `Tag.FLAT`.
+
+    Raises:
+        WireError: they are not such a list.
+    """
+    try:
+        return _unpack_flat(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, ValueError) as error:
+        raise WireError(f"expected a list of plain items, got {len(data)} bytes: {error}") from error
+
+
+def unpack(data: bytes | memoryview, *, bounded: bool = True) -> list[Any]:
     """The tagged forms in the bytes of one message, which is a list.
 
     Args:
@@ -103,7 +128,7 @@ def unpack(data: bytes, *, bounded: bool = True) -> list[Any]:
         WireError: they are not such a message, or hold more than `MAX_NODES` values.
     """
     if bounded and len(data) > MAX_NODES:
-        _count(data)
+        _count(bytes(data))
     try:
         message = _unpack(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError, ValueError) as error:
@@ -126,36 +151,68 @@ def folded(decode: Callable[[], Any]) -> Any:
         raise WireError(f"expected a value of the wire, got {type(error).__name__}: {error}"[:300]) from error
 
 
-# How many bytes follow each first byte, and how many values; sized forms are looked at below.
+# How long a value is by its first byte, that byte included; None for those that say so themselves or that
+# are looked at, and for those that are refused.
 _FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _SIZED = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+_STEPS: list[int | None] = [
+    *(1 for _ in range(0xA0)),
+    *(1 + length for length in range(0x20)),
+    *(1 + _FIXED[first] if first in _FIXED else None for first in range(0xC0, 0xE0)),
+    *(1 for _ in range(0xE0, 0x100)),
+]
+_STEPS[0x92] = None  # a list of two, which may be a flat list
+for _first in (0xC0, 0xC2, 0xC3):
+    _STEPS[_first] = 1
+_STEPS[0xDE], _STEPS[0xDF] = 3, 5
 
 
 def _count(data: bytes) -> None:
-    """Counts the values in a long message without building them.
+    """Counts the values in a long message without building them, those in flat lists too.
 
     Raises:
         WireError: there are more than `MAX_NODES`, or the bytes are not MessagePack.
     """
     position, nodes, end = 0, 0, len(data)
+    steps = _STEPS
     while position < end:
         nodes += 1
+        first = data[position]
+        step = steps[first]
+        if step is None:
+            if first in _SIZED:
+                width = _SIZED[first]
+                step = 1 + width + int.from_bytes(data[position + 1 : position + 1 + width], "big")
+            elif first in (0x92, 0xDC, 0xDD):
+                step = {0x92: 1, 0xDC: 3, 0xDD: 5}[first]
+                if first == 0x92 or _list_length(data, position) == 2:
+                    nodes += _flat_length(data, position + step)
+            else:
+                raise WireError(f"expected a plain MessagePack value, got first byte {first:#x}")
         if nodes > MAX_NODES:
             raise WireError(f"expected a message of at most {MAX_NODES} values, got more")
-        first = data[position]
-        position += 1
-        if first < 0xA0 or first >= 0xE0 or first in (0xC0, 0xC2, 0xC3, 0xDC, 0xDD, 0xDE, 0xDF):
-            if 0xDC <= first <= 0xDF:
-                position += 2 if first in (0xDC, 0xDE) else 4
-        elif first < 0xC0:
-            position += first & 0x1F
-        elif first in _FIXED:
-            position += _FIXED[first]
-        elif first in _SIZED:
-            width = _SIZED[first]
-            position += width + int.from_bytes(data[position : position + width], "big")
-        else:
-            raise WireError(f"expected a plain MessagePack value, got first byte {first:#x}")
+        position += step
+
+
+def _flat_length(data: bytes, position: int) -> int:
+    """How many items a flat list says that it has, if the two values here are its tag and its bytes."""
+    first = data[position : position + 1]
+    if first != b"\x23":
+        width = _FIXED.get(first[0], 0) if first >= b"\xcc" else 0
+        # The same number may be written longer.
+        if not width or int.from_bytes(data[position + 1 : position + 1 + width], "big") != Tag.FLAT:
+            return 0
+        position += width
+    width = {b"\xc4": 1, b"\xc5": 2, b"\xc6": 4}.get(data[position + 1 : position + 2], 0)
+    return _list_length(data, position + 2 + width) if width else 0
+
+
+def _list_length(data: bytes, position: int) -> int:
+    """How many items a packed list says that it has; no more than that are built."""
+    first = data[position : position + 1]
+    if first not in (b"\xdc", b"\xdd"):
+        return 15  # at most
+    return int.from_bytes(data[position + 1 : position + (3 if first == b"\xdc" else 5)], "big")
 
 
 def plain_int(value: Any) -> int:

@@ -13,7 +13,7 @@ ARRAYS = itertools.cycle([
     [26, "|b1", [4], b"\x02\xff\x00\x07"],
 ])
 
-def packed(sequence, said, value, before, *, safe_text):
+def packed(sequence, said, value, before, *, careful):
     return msgspec.msgpack.encode([sequence, 0, next(ARRAYS)])
 
 def median(values):
