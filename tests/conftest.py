@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out the tests that need a container engine, and name them",
     )
+    parser.addoption(
+        "--every-seal",
+        action="store_true",
+        help="try each attack in cells and in containers, waiting and cold; by default in waiting cells and in cold containers",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

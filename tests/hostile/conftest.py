@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,6 +27,7 @@ from assessor.authoring import lock
 from assessor.errors import UploadRefused
 from assessor.intake import Received
 from assessor.parts import Parts
+from assessor.profile import Isolation
 from assessor.sandbox.docker import Docker
 from assessor.store import Attempt, AttemptState, Submission
 
@@ -37,6 +40,24 @@ LATER = {
     "csv-formula": "the gradebook's CSV",
     "git-url-ssrf": "hand-in by git URL",
 }
+
+
+class Seal(StrEnum):
+    """The place that an attack is tried in."""
+
+    CELL_WARM = "cell-warm"  #: a cell of a hangar that waits, where other attacks have been
+    CONTAINER_COLD = "container-cold"  #: containers of its own, made when it is there
+    CELL_COLD = "cell-cold"  #: the first cell of a hangar that is made when it is there
+    CONTAINER_WARM = "container-warm"  #: containers of its own that have waited for it
+
+    def box(self, **how: Any) -> Docker:
+        """A sandbox of this kind."""
+        isolation, _, start = self.value.partition("-")
+        return Docker(isolation=Isolation(isolation), warm=2 if start == "warm" else 0, **how)
+
+
+#: Those that every run tries; the others are asked for by `--every-seal`.
+USUAL = (Seal.CELL_WARM, Seal.CONTAINER_COLD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +144,14 @@ class Outcome:
 class Bench:
     """Judges attacks in a small installation of its own."""
 
-    def __init__(self, home: Path, *, shared: bool) -> None:
+    def __init__(self, home: Path, *, shared: bool, seal: Seal) -> None:
         # Nothing of the environment but the runtime, so that all attacks can be tried in each.
         runtime = {"ASSESSOR_RUNTIME": os.environ.get("ASSESSOR_RUNTIME", "")}
         self.config = settings.read(runtime, home=home / "home", catalog=home / "catalog")
         self._shared = shared
         _write_catalog(self.config.catalog, shared=shared)
         self.store = wiring.store(self.config)
-        self.sandbox = Docker(
+        self.sandbox = seal.box(
             root=self.config.catalog, owner=f"hostile-{secrets.token_hex(4)}", runtime=self.config.runtime
         )
         self.tasks = catalog.load(self.config.catalog)
@@ -227,36 +248,42 @@ def host() -> tuple[int, int]:
 
 
 class Benches:
-    """Both benches, and the attacks that they judge, two at a time, ahead of the tests that ask for them."""
+    """The benches, and the attacks that they judge, two at a time, ahead of the tests that ask for them.
 
-    def __init__(self, folder: Path, attacks: list[Attack]) -> None:
+    Two run side by side in one place each, of one kind or of two.
+    """
+
+    def __init__(self, folder: Path, attacks: list[tuple[Attack, Seal]]) -> None:
         self._folder = folder
         self.before = host()
-        self._made: dict[bool, Bench] = {}
+        self._made: dict[tuple[bool, Seal], Bench] = {}
         self._making = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="attack")
-        self._futures: dict[Path, Future[Outcome | Refused]] = {
-            attack.folder: self._pool.submit(self._judge, attack) for attack in attacks
+        self._futures: dict[tuple[Path, Seal], Future[Outcome | Refused]] = {
+            (attack.folder, seal): self._pool.submit(self._judge, attack, seal) for attack, seal in attacks
         }
 
-    def of(self, attack: Attack) -> Bench:
+    def of(self, attack: Attack, seal: Seal = Seal.CELL_WARM) -> Bench:
         """The bench with the tests that this attack is measured by."""
         with self._making:
-            if attack.shared not in self._made:
-                name = "shared" if attack.shared else "own"
-                self._made[attack.shared] = Bench(self._folder / name, shared=attack.shared)
-            return self._made[attack.shared]
+            key = attack.shared, seal
+            if key not in self._made:
+                name = f"{'shared' if attack.shared else 'own'}-{seal}"
+                self._made[key] = Bench(self._folder / name, shared=attack.shared, seal=seal)
+            return self._made[key]
 
-    def outcome(self, attack: Attack) -> Outcome | Refused:
+    def outcome(self, attack: Attack, seal: Seal = Seal.CELL_WARM) -> Outcome | Refused:
         """What came of the attack."""
-        return self._futures[attack.folder].result()
+        return self._futures[attack.folder, seal].result()
 
-    def _judge(self, attack: Attack) -> Outcome | Refused:
-        return self.of(attack).judge(attack.upload, attack.task, f"{attack.group}-{attack.name}")
+    def _judge(self, attack: Attack, seal: Seal) -> Outcome | Refused:
+        return self.of(attack, seal).judge(attack.upload, attack.task, f"{attack.group}-{attack.name}")
 
     def all(self) -> list[Bench]:
-        """Both, once every attack is judged."""
+        """All of them, once every attack is judged and their sandboxes are closed."""
         wait(self._futures.values())
+        for bench in self._made.values():
+            bench.sandbox.close()
         return list(self._made.values())
 
     def close(self) -> None:
@@ -268,11 +295,11 @@ class Benches:
 @pytest.fixture(scope="session")
 def benches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
     """Judges the attacks of all collected tests."""
+    given = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = {
-        attack.folder: attack
-        for item in request.session.items
-        if (attack := getattr(item, "callspec", None) and item.callspec.params.get("attack")) is not None
-        and attack.group != "pipeline"
+        (params["attack"].folder, params["seal"]): (params["attack"], params["seal"])
+        for params in given
+        if "seal" in params
     }
     made = Benches(tmp_path_factory.mktemp("hostile"), list(wanted.values()))
     yield made
@@ -288,7 +315,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for attack in read_attacks()
         if (attack.group == "pipeline") is pipelines and attack.name not in LATER
     ]
-    metafunc.parametrize("attack", chosen, ids=[f"{one.group}/{one.name}" for one in chosen])
+    if pipelines:
+        metafunc.parametrize("attack", chosen, ids=[f"{one.group}/{one.name}" for one in chosen])
+        return
+    seals = tuple(Seal) if metafunc.config.getoption("--every-seal") else USUAL
+    # An archive is met by intake, before there is any place to try it in.
+    pairs = [(one, seal) for seal in seals for one in chosen if seal is USUAL[0] or one.group != "archive"]
+    names = [f"{one.group}/{one.name}-{seal}" for one, seal in pairs]
+    metafunc.parametrize(("attack", "seal"), pairs, ids=names)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

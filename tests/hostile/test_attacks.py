@@ -29,7 +29,18 @@ from assessor import (
 )
 from assessor.errors import AuthorError, VerificationFailed
 from assessor.settings import LogFormat
-from tests.hostile.conftest import HERE, LATER, ROOT, Attack, Benches, Outcome, Refused, host, read_attacks
+from tests.hostile.conftest import (
+    HERE,
+    LATER,
+    ROOT,
+    Attack,
+    Benches,
+    Outcome,
+    Refused,
+    Seal,
+    host,
+    read_attacks,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -185,14 +196,14 @@ AT_UPLOAD = {
 }
 
 
-def test_attack_comes_out_as_its_file_says(attack: Attack, benches: Benches) -> None:
-    outcome = benches.outcome(attack)
+def test_attack_comes_out_as_its_file_says(attack: Attack, seal: Seal, benches: Benches) -> None:
+    outcome = benches.outcome(attack, seal)
     if attack.expect in AT_UPLOAD:
         refused, dropped, read = AT_UPLOAD[attack.expect]
         if isinstance(outcome, Refused):
             assert refused
             assert re.search(r"upload .+: .+", outcome.message), outcome.message
-            assert not benches.of(attack).store.submissions(learner=f"{attack.group}-{attack.name}")
+            assert not benches.of(attack, seal).store.submissions(learner=f"{attack.group}-{attack.name}")
         else:
             not_above_honest(outcome, attack)
             assert read or (dropped and outcome.received.dropped)
@@ -200,8 +211,8 @@ def test_attack_comes_out_as_its_file_says(attack: Attack, benches: Benches) -> 
     JUDGED[attack.expect](judged(outcome), attack)
 
 
-def test_learner_sees_nothing_of_hidden_tests(attack: Attack, benches: Benches) -> None:
-    outcome = benches.outcome(attack)
+def test_learner_sees_nothing_of_hidden_tests(attack: Attack, seal: Seal, benches: Benches) -> None:
+    outcome = benches.outcome(attack, seal)
     if isinstance(outcome, Refused):
         return
     hidden = [test for test in outcome.judged.results if not test.visible]
@@ -223,11 +234,13 @@ def test_learner_sees_nothing_of_hidden_tests(attack: Attack, benches: Benches) 
             assert line.strip() not in outcome.learner_sees
 
 
-def test_evidence_of_an_attack_verifies_and_binds_its_submission(attack: Attack, benches: Benches) -> None:
-    outcome = benches.outcome(attack)
+def test_evidence_of_an_attack_verifies_and_binds_its_submission(
+    attack: Attack, seal: Seal, benches: Benches
+) -> None:
+    outcome = benches.outcome(attack, seal)
     if isinstance(outcome, Refused):
         return
-    bench = benches.of(attack)
+    bench = benches.of(attack, seal)
     folder = bench.parts.publisher.folder(outcome.attempt.id)
     verify.evidence(
         record=(folder / publish.RECORD).read_bytes(),
