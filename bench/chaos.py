@@ -322,6 +322,8 @@ def _ring(plan: Plan, attempt: str, epoch: int) -> None:
 
 def _kill(plan: Plan, supervisor_pid: int, kills: Counter[str], done: threading.Event) -> None:
     chance = random.Random(plan.seed)  # noqa: S311  # a repeatable order of kills, no secret
+    # One of each first, then more of those that have more to lose: a short run has seen all of them.
+    first = chance.sample(["worker", "sweep", "queue server"], 3)
     while True:
         due = _concluded(plan).total() + 1 + int(chance.expovariate(1 / plan.every))
         while _concluded(plan).total() < due:
@@ -329,12 +331,13 @@ def _kill(plan: Plan, supervisor_pid: int, kills: Counter[str], done: threading.
                 return
         if done.wait(chance.uniform(0, 0.3)):  # any stage of what runs now
             return
-        victim = chance.choices(["worker", "sweep", "queue server"], weights=[6, 1, 3])[0]
+        victim = first[0] if first else chance.choices(["worker", "sweep", "queue server"], [6, 1, 3])[0]
         pids = _pids(plan, supervisor_pid, victim)
         if pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(chance.choice(pids), signal.SIGKILL)
                 kills[victim] += 1
+                first = [one for one in first if one != victim]
 
 
 def _concluded(plan: Plan) -> Counter[str]:

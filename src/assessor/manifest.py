@@ -11,6 +11,7 @@ by `assessor tasks lock`, never by hand:
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -94,9 +95,9 @@ class Manifest:
         made = json.dumps({"tests_digest": self.tests_digest, "tests": tests}, indent=1, ensure_ascii=False)
         return made.encode() + b"\n"
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """The digest of `dump()`."""
+        """The digest of `dump()`; found once, since each record names it."""
         return digest.sha256(self.dump())
 
 

@@ -166,6 +166,8 @@ def shown(text: str) -> str:
     sequences of terminals among them), bidirectional overrides, zero-width and blank ones, surrogates. Line
     feeds and tabs stay.
     """
+    if text.isascii() and text.isprintable():
+        return text  # nearly all text, at once
     return "".join(f"[U+{ord(one):04X}]" if _hides(one) else one for one in text)
 
 
