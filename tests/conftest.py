@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-seal",
         action="store_true",
-        help="try each attack in cells and in containers, waiting and cold; by default in waiting cells and in cold containers",
+        help="try each attack in cells and containers, waiting and cold, not in the usual two alone",
     )
 
 
