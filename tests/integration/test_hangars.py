@@ -19,7 +19,8 @@ import structlog
 
 from assessor.limits import Limits
 from assessor.profile import Isolation
-from assessor.sandbox import engine, hangars, protocol
+from assessor.sandbox import docker as docker_
+from assessor.sandbox import engine, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import End, Event, Finished, Order, Outcome, Reason
 from tests import boxes
@@ -99,6 +100,7 @@ LEAVINGS = {
 def test_next_cell_of_the_same_hangar_finds_nothing(api: docker.APIClient, name: str) -> None:
     leave, look = LEAVINGS[name]
     with boxes.box() as sandbox:
+        sandbox.prepare(order())
         run(sandbox, order(f"def f():\n    {leave}\n    return 'nothing'\n"))
         before = names(api, sandbox)
         outcome, test = run(sandbox, order(f"def f():\n    {look}\n    return found or 'nothing'\n"))
@@ -107,9 +109,23 @@ def test_next_cell_of_the_same_hangar_finds_nothing(api: docker.APIClient, name:
         assert names(api, sandbox) == before, "the same containers served both"
 
 
+def test_hangar_that_was_made_in_a_hurry_gives_way_to_one_that_was_not(api: docker.APIClient) -> None:
+    with boxes.box() as sandbox:
+        outcome, _ = run(sandbox, order())
+        assert outcome.facts["start"] == "cold"
+        first = names(api, sandbox)
+        outcome, _ = run(sandbox, order())
+        assert outcome.facts["start"] == "warm"
+        second = names(api, sandbox)
+        assert not first & second
+        run(sandbox, order())
+        assert names(api, sandbox) == second
+
+
 def test_memory_bomb_ends_its_cell_alone(api: docker.APIClient) -> None:
     bomb = "def f():\n    blocks = []\n    while True:\n        blocks.append(bytearray(8 << 20))\n"
     with boxes.box() as sandbox:
+        sandbox.prepare(order())
         run(sandbox, order())
         before = names(api, sandbox)
         _, test = run(sandbox, order(bomb))
@@ -127,6 +143,7 @@ def test_cell_in_which_everything_was_killed_ends_and_the_hangar_goes_on() -> No
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     with boxes.box() as sandbox:
+        sandbox.prepare(order())
         _, test = run(sandbox, order(massacre))
         assert test.reason is Reason.CRASH
         outcome, test = run(sandbox, order())
@@ -137,8 +154,9 @@ def test_cell_in_which_everything_was_killed_ends_and_the_hangar_goes_on() -> No
 def test_hangar_is_retired_after_its_number_of_cells(
     api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hangars, "MOST_CELLS", 2)
+    monkeypatch.setattr(docker_, "MOST_CELLS", 2)
     with boxes.box() as sandbox:
+        sandbox.prepare(order())
         run(sandbox, order())
         first = names(api, sandbox)
         run(sandbox, order())
@@ -150,6 +168,7 @@ def test_hangar_is_retired_after_its_number_of_cells(
 
 def test_hangar_in_which_something_is_left_is_retired(api: docker.APIClient) -> None:
     with boxes.box() as sandbox:
+        sandbox.prepare(order())
         run(sandbox, order())
         before = names(api, sandbox)
         (learner,) = [name for name in before if name.endswith("learner")]

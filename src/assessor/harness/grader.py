@@ -20,7 +20,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-import hypothesis.strategies  # noqa: F401 - imported while there is time
 import pytest
 
 from . import bridge as bridge_
@@ -37,7 +36,7 @@ _MARGIN_S = 0.25
 _EARLY = (b"def pytest_", b"pytest_plugins")
 
 
-def wait(preload: list[str], until: Callable[[], Work]) -> None:
+def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = False) -> None:
     """Get ready, ask what there is to do, run the tests and tell; ends the process.
 
     pytest itself gets ready: it is started, and waits at the door of collection, the first thing that the
@@ -46,6 +45,7 @@ def wait(preload: list[str], until: Callable[[], Work]) -> None:
     Args:
         preload: modules to import meanwhile.
         until: waits for work.
+        rehearse: whether to run a test of nothing first, so that what many runs come from has imported all.
     """
     status = _FAULT
     try:
@@ -54,7 +54,8 @@ def wait(preload: list[str], until: Callable[[], Work]) -> None:
         folder = Path(learner.work_folder(os.environ)) / "tests"
         folder.mkdir()
         os.chdir(folder)
-        _warm(folder)
+        if rehearse:
+            _rehearse(folder)
         door = _Door(folder, until)
         try:
             pytest.main(_arguments(folder), plugins=[door, _Quiet()])
@@ -75,8 +76,7 @@ def main() -> None:
     wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), learner.ready)
 
 
-def _warm(folder: Path) -> None:
-    """Run a test of nothing, so that the first real one finds everything imported."""
+def _rehearse(folder: Path) -> None:
     file = folder / "test_nothing.py"
     file.write_text("def test_nothing(): assert 1 + 1 == 2\n")
     pytest.main(_arguments(folder), plugins=[_Quiet()])
@@ -179,6 +179,8 @@ class Run:
         folder.mkdir(exist_ok=True)
         os.chdir(folder)
         learner.write(folder, files)
+        if any(b"hypothesis" in content for content in files.values()):
+            importlib.import_module("hypothesis.strategies")
         self._hub = Hub(plan=plan, deadline=self._deadline)
         self._hub.connect_zygote(within_s=min(_CONNECT_S, plan["wall_ms"] / 1000))
         bridge = bridge_.Bridge(self._hub, make=proxies.make)

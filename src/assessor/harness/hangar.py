@@ -49,12 +49,13 @@ _SETTLE_S = 2.0
 class Side(Protocol):
     """What a cell is for: `learner` or `grader`, as modules."""
 
-    def wait(self, preload: list[str], until: Callable[[], Work]) -> None:
+    def wait(self, preload: list[str], until: Callable[[], Work], *, rehearse: bool) -> None:
         """Get ready, ask once what there is to do, do it, and end the process.
 
         Args:
             preload: modules to import meanwhile.
             until: waits for work; in a hangar it returns in each cell anew.
+            rehearse: whether to take the time to be quicker in each.
         """
         ...
 
@@ -288,7 +289,7 @@ def main(arguments: list[str]) -> None:
         gc.freeze()
         return Hangar(mould).serve()
 
-    side.wait(asked["preload"], until)
+    side.wait(asked["preload"], until, rehearse=asked["rehearse"])
 
 
 if __name__ == "__main__":

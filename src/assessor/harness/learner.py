@@ -364,12 +364,13 @@ def warm(preload: list[str]) -> None:
         importlib.import_module(name)
 
 
-def wait(preload: list[str], until: Callable[[], Work]) -> None:
+def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = False) -> None:
     """Get ready, ask what there is to do, and serve the grader until it is gone; ends the process.
 
     Args:
         preload: modules to import meanwhile.
         until: waits for work.
+        rehearse: on this side there is nothing to rehearse.
     """
     warm(preload)
     work = until()

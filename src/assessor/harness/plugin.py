@@ -11,15 +11,15 @@ import json
 import random
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis import HealthCheck
 
+from . import properties
 from .bridge import Bridge
 from .failure import LearnerRaised, TestEnded
 from .imports import Finder
@@ -89,8 +89,8 @@ class Plugin:
             "inplace: changes that the submission makes to arguments come back in this test",
         ):
             config.addinivalue_line("markers", line)
-        hypothesis.settings.register_profile("assessor", parent=None, **_SETTINGS)
-        hypothesis.settings.load_profile("assessor")
+        if "hypothesis" in sys.modules:  # else no test has a property
+            properties.prepare()
 
     # Collection
 
@@ -111,7 +111,7 @@ class Plugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Force hypothesis' settings on tests that bring their own."""
         for item in items:
-            _settle(item, self.seed)
+            properties.settle(item, self.seed)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell which tests there are, in the order of the files; then put the visible ones first.
@@ -259,30 +259,6 @@ class Plugin:
                 told = Told(started=self.clock())
                 told.fail("timeout", "the time of the whole run was up before this test")
                 self._tell(nodeid, told)
-
-
-_SETTINGS: dict[str, Any] = {
-    "derandomize": False,
-    "database": None,
-    "deadline": None,
-    "print_blob": False,
-    "suppress_health_check": [HealthCheck.too_slow],
-}
-
-
-def _settle(item: pytest.Item, seed: int) -> None:
-    """Force the settings that make a property repeatable, whatever the test set itself."""
-    function: Any = getattr(item, "obj", None)
-    function = getattr(function, "__func__", function)
-    if not getattr(function, "is_hypothesis_test", False):
-        return
-    own: Any = getattr(function, "_hypothesis_internal_use_settings", None) or hypothesis.settings.default
-    checks = {*own.suppress_health_check, HealthCheck.too_slow}
-    function._hypothesis_internal_use_settings = hypothesis.settings(
-        own, **{**_SETTINGS, "suppress_health_check": sorted(checks, key=lambda check: check.name)}
-    )
-    if getattr(function, "_hypothesis_internal_use_seed", None) is None:
-        function._hypothesis_internal_use_seed = seed
 
 
 def _described(item: pytest.Item) -> dict[str, Any]:

@@ -114,6 +114,7 @@ class Place:
         hash_seed: PYTHONHASHSEED of both sides.
         runtime: the engine's runtime.
         preload: what each side imports while it waits.
+        rehearsed: whether a hangar is to take the time to be quicker in each of its cells.
         unconfined: whether a hangar must be taken out of AppArmor's usual profile, which refuses mounts.
     """
 
@@ -123,6 +124,7 @@ class Place:
     hash_seed: int
     runtime: str
     preload: Mapping[Role, Sequence[str]] = field(default_factory=dict)
+    rehearsed: bool = True
     unconfined: bool = False
 
 
@@ -294,6 +296,7 @@ def mould(role: Role, place: Place, *, calls: Filter, service: bool) -> dict[str
         "oom_score_adj": _CELL_OOM_SCORE_ADJ,
         "loopback": service and role is Role.LEARNER,
         "masked": list(_MASKED),
+        "rehearse": place.rehearsed,
         "preload": list(place.preload.get(role, ())),
         "filter": calls.profile,
     }

@@ -34,7 +34,7 @@ from assessor.profile import Isolation, Profile
 from assessor.sandbox import containers, engine, failure, holder, images, protocol
 from assessor.sandbox.containers import Role
 from assessor.sandbox.failure import Remains, Seen
-from assessor.sandbox.hangars import CellsRefused, Hangars
+from assessor.sandbox.hangars import MOST_CELLS, CellsRefused, Hangars
 from assessor.sandbox.pair import Pair
 from assessor.sandbox.pool import Pool
 from assessor.sandbox.processors import Processors
@@ -63,6 +63,7 @@ class Fit:
         limits: the limits that the containers hold; those that the grader keeps are left at their defaults.
         service: whether loopback streams are let through.
         hash_seed: PYTHONHASHSEED of both sides.
+        properties: whether hypothesis is imported while it waits.
         images: the engine's ids of both images, the learner's first: another image, another pair.
     """
 
@@ -70,6 +71,7 @@ class Fit:
     limits: Limits
     service: bool
     hash_seed: int
+    properties: bool
     images: tuple[str, str]
 
 
@@ -168,7 +170,7 @@ class Docker:
             pair = self._pool.take(fit)
         start = "cold" if pair is None else "warm"
         if pair is None:
-            pair = self._started(fit, phases)
+            pair = self._hurried(order, fit, phases)
         # Only now is it known what this host lets be made.
         identity = self.identity(order.profile, service=fit.service)
         try:
@@ -246,13 +248,23 @@ class Docker:
             ),
             service=order.service is not None,
             hash_seed=order.hash_seed,
+            # Many tasks share a hangar; a container is one task's.
+            properties=self.isolation(order.profile) is Isolation.CELL or _has_properties(order),
             images=(
                 self._images.get(order.profile).id,
                 self._images.get(_grader(self._profile(order.profile))).id,
             ),
         )
 
-    def _started(self, fit: Fit, phases: _Phases | None = None) -> Pair:
+    def _hurried(self, order: Order, fit: Fit, phases: _Phases) -> Pair:
+        """A pair for an order that waits: nothing is done for the sake of later ones.
+
+        Raises:
+            SandboxFault: it does not come up.
+        """
+        return self._started(replace(fit, properties=_has_properties(order)), phases, rehearsed=False)
+
+    def _started(self, fit: Fit, phases: _Phases | None = None, *, rehearsed: bool = True) -> Pair:
         """A pair that waits for its work, started now.
 
         Raises:
@@ -260,7 +272,7 @@ class Docker:
         """
         phases = phases or _Phases()
         while True:
-            pair = self._pair(fit)
+            pair = self._pair(fit, rehearsed=rehearsed)
             try:
                 with phases.measure("start"):
                     pair.start()
@@ -280,7 +292,7 @@ class Docker:
         runtime = found.runtime or self._runtime
         return containers.read_filter(self._sandboxes, service=service, runtime=runtime)
 
-    def _pair(self, fit: Fit) -> Pair:
+    def _pair(self, fit: Fit, *, rehearsed: bool) -> Pair:
         found = self._profile(fit.profile)
         token = self._token()
         place = containers.Place(
@@ -289,7 +301,14 @@ class Docker:
             limits=fit.limits,
             hash_seed=fit.hash_seed,
             runtime=found.runtime or self._runtime,
-            preload={Role.LEARNER: found.preload, Role.GRADER: self._profile(_grader(found)).preload},
+            preload={
+                Role.LEARNER: found.preload,
+                Role.GRADER: (
+                    *self._profile(_grader(found)).preload,
+                    *(("hypothesis.strategies",) if fit.properties else ()),
+                ),
+            },
+            rehearsed=rehearsed,
             unconfined="apparmor" in self._facts.security,
         )
         image = dict(zip((Role.LEARNER, Role.GRADER), fit.images, strict=True))
@@ -314,6 +333,8 @@ class Docker:
             moulds={
                 role: containers.mould(role, place, calls=calls[role], service=fit.service) for role in Role
             },
+            # One that was made in a hurry is no place to come back to.
+            most_cells=MOST_CELLS if rehearsed else 1,
         )
 
     @contextmanager
@@ -336,6 +357,10 @@ class Docker:
         if self._refused is not None:
             told["cells_refused"] = self._refused
         return told
+
+
+def _has_properties(order: Order) -> bool:
+    return any(b"hypothesis" in content for content in order.tests.values())
 
 
 def _grader(found: Profile) -> str:

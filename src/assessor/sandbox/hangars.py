@@ -65,6 +65,7 @@ class Hangars(Pair):
         configs: the engine's configuration of either side.
         volume: name of the volume that both name in their configuration.
         moulds: what their cells are like.
+        most_cells: how many attempts they serve.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Hangars(Pair):
         configs: Mapping[Role, Mapping[str, Any]],
         volume: str,
         moulds: Mapping[Role, Mapping[str, Any]],
+        most_cells: int,
     ) -> None:
         super().__init__(api, token=token, configs=configs, volume=volume)
         self._moulds = moulds
+        self._most_cells = most_cells
         self._change = threading.Condition()
         self._sides = {role: _Side() for role in Role}
         self.served = 0
@@ -129,7 +132,7 @@ class Hangars(Pair):
             if problem:
                 log.warning("hangar retired", role=str(role), problem=problem, served=self.served)
                 return False
-        return self.served < MOST_CELLS
+        return self.served < self._most_cells
 
     def _begin(self, role: Role) -> None:
         self._streams[role].send(frames.encode(json.dumps(self._moulds[role]).encode()))
