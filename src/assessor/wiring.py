@@ -397,6 +397,7 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("engine", lambda: _engine_checks(settings)),
         *_told("runtime", lambda: _runtimes(settings)),
         *_told("images", lambda: [_images(settings)]),
+        *_told("isolation", lambda: _isolation(settings)),
         *_told("catalog", lambda: [_catalog(settings)]),
         *_told("database", lambda: [_database(settings)]),
         *_told("blobs", lambda: [_blobs(settings)]),
@@ -457,6 +458,24 @@ def _images(settings: Settings) -> doctor.Check:
     finally:
         box.close()
     return _good("images", f"{', '.join(names)} and their grader are ready")
+
+
+def _isolation(settings: Settings) -> list[doctor.Check]:
+    """How attempts are sealed here; a host that lets no cell be made is as tight, and slower."""
+    try:
+        box = sandbox(settings)
+    except EngineMissing:
+        return []  # told by the engine's own check
+    if not isinstance(box, Docker):
+        return []
+    told = []
+    with contextlib.closing(box):
+        for name in sorted({found.sandbox for found in tasks(settings).tasks()}):
+            way = f"{name}: in {box.try_isolation(name)}s"
+            told.append(way if box.refused is None else f"{way}, as this host lets no cell be made")
+        refused = box.refused
+    words = ", ".join(told)
+    return [_good("isolation", words if refused is None else f"{words}; it says: {refused}")]
 
 
 def _catalog(settings: Settings) -> doctor.Check:

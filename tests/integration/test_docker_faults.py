@@ -7,6 +7,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import docker
@@ -16,6 +17,7 @@ from assessor.errors import EngineMissing, ImageFault, SandboxFault
 from assessor.limits import Limits
 from assessor.profile import Isolation
 from assessor.sandbox import base, engine, holder, images, protocol
+from assessor.sandbox import docker as docker_
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import Collected, End, Event, Finished, Order, Reason
 from tests import boxes
@@ -136,6 +138,18 @@ def test_sweep_removes_what_dead_processes_held_and_its_own_alone(api: docker.AP
         assert sandbox.sweep() == sorted([dead, dead, reused, reused])
         assert sandbox.sweep(alive=lambda holder: False) == sorted([alive, alive, elsewhere, elsewhere])
         assert neighbour.sweep() == [foreign, foreign]
+
+
+def test_sweep_removes_what_a_living_process_could_not(
+    api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with boxes.box() as sandbox:
+        name = leave(api, sandbox.owner, holder.me())
+        api.start(name)
+        api.wait(name)
+        assert sandbox.sweep() == [], "it may look at it still"
+        monkeypatch.setattr(docker_, "_DONE_WITH", timedelta(0))
+        assert sandbox.sweep() == [name, name]
 
 
 def test_sandbox_that_is_not_there_is_an_image_fault_that_names_it(sandbox: Docker) -> None:

@@ -201,6 +201,30 @@ def test_host_that_refuses_cells_gets_containers_and_the_evidence_says_so(tmp_pa
         assert "leave the namespaces: Operation not permitted" in outcome.facts["cells_refused"]
 
 
+def test_hangar_whose_image_changed_is_retired(api: docker.APIClient, tmp_path: Path) -> None:
+    shutil.copytree(boxes.ROOT / "sandboxes", tmp_path / "sandboxes")
+    recipe = tmp_path / "sandboxes" / "python" / "Dockerfile"
+    with boxes.box(root=tmp_path) as sandbox:
+        sandbox.prepare(order())
+        outcome, _ = run(sandbox, order())
+        before, first = names(api, sandbox), outcome.identity.learner.recipe
+        recipe.write_text(recipe.read_text() + "# The same, said at more length.\n")
+        outcome, test = run(sandbox, order())
+        assert test.passed
+        assert outcome.identity.learner.recipe != first
+        tag = f"assessor/python:{outcome.identity.learner.recipe.removeprefix('sha256:')[:16]}"
+        recipe.write_text("FROM nothing-that-there-is\n")
+        with structlog.testing.capture_logs() as lines:
+            outcome, test = run(sandbox, order())
+        assert test.passed, "what was there before is used while somebody edits"
+        assert [line["sandbox"] for line in lines if "image used" in line["event"]] == ["python"]
+        deadline = time.monotonic() + 20
+        while names(api, sandbox) & before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not names(api, sandbox) & before
+    api.remove_image(tag, force=True)
+
+
 OWNER = """
 import sys, time
 from pathlib import Path

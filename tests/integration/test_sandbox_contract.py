@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -202,3 +203,29 @@ def test_outcome_names_what_ran_as_identity_does(sandbox: Sandbox) -> None:
     assert outcome.identity == sandbox.identity("python")
     assert outcome.phases_ms
     assert all(isinstance(duration, int) for duration in outcome.phases_ms.values())
+
+
+CONFTESTS = {
+    "fixtures": "import pytest\n\n\n@pytest.fixture\ndef two():\n    return 2\n",
+    "a part in pytest's start": (
+        "import pytest\n\npytest_plugins = ['extra']\n\n\ndef pytest_configure(config):\n"
+        "    config.two = 2\n\n\n@pytest.fixture\ndef two(request, one):\n"
+        "    assert one == 1\n    return request.config.two\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFTESTS)
+def test_conftest_is_heeded_whatever_it_has_a_part_in(sandbox: Sandbox, name: str) -> None:
+    what = replace(
+        order("def double(x):\n    return x + x\n"),
+        tests={
+            "test_solution.py": b"import solution\n\ndef test_it(two):\n    assert solution.double(two) == 4",
+            "conftest.py": CONFTESTS[name].encode(),
+            "extra.py": b"import pytest\n\n\n@pytest.fixture\ndef one():\n    return 1\n",
+        },
+    )
+    _, events = run(sandbox, what)
+    assert [(test.id, test.passed) for test in results(events).values()] == [
+        ("test_solution.py::test_it", True)
+    ], results(events)

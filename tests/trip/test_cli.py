@@ -446,7 +446,7 @@ def test_doctor_says_what_to_do_without_an_engine(shop: Shop) -> None:
     said = shop.run("doctor", "--json", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
     assert said.status == 3
     bad = {check["name"]: check for check in said.json if not check["ok"]}
-    assert set(bad) == {"engine", "images"}
+    assert set(bad) == {"engine", "images", "engine (containers)"}
     assert "script/setup" in bad["engine"]["found"]
     said = shop.run("reproduce", "whatever.tar", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
     assert said.status in (2, 3)

@@ -118,6 +118,21 @@ def test_kind_that_was_not_used_for_longest_gives_way(pool: Pool[str, Pair], mak
     pool.give("c", taken)
 
 
+def test_kind_that_nobody_asks_for_any_more_is_let_go_of(pool: Pool[str, Pair], maker: Maker) -> None:
+    for fit in ("a", "b"):
+        pool.give(fit, maker.start(fit))
+    assert pool.take("a") is maker.made[0]
+    pool.give("a", maker.made[0])
+    assert pool.take("b") is maker.made[1]
+    pool.give("b", maker.made[1])
+    taken = pool.take("a")
+    pool.keep(lambda fit: fit == "a")
+    assert pool.take("b") is None
+    assert [pair.destroyed for pair in maker.made] == [0, 1]
+    assert taken is not None
+    pool.give("a", taken)
+
+
 def test_without_room_nothing_is_kept_and_nothing_started(pool: Pool[str, Pair], maker: Maker) -> None:
     maker.room = False
     pair = maker.start("a")

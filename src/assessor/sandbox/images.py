@@ -32,11 +32,14 @@ from typing import IO
 
 import docker
 import docker.errors
+import structlog
 
 from assessor import digest
 from assessor import harness as harness_package
 from assessor.errors import AssessorError, ImageFault, exit_code
 from assessor.sandbox import base, engine, protocol, wheels
+
+log = structlog.get_logger(__name__)
 
 #: Files of a sandbox's folder that its image does not depend on.
 _ASIDE = ("sandbox.yaml", "requirements.in")
@@ -123,22 +126,31 @@ class Images:
         self._sandboxes = sandboxes
         self._cache = cache
         self._say = say
-        self._known: dict[str, Built] = {}
+        self._known: dict[str, tuple[frozenset[tuple[str, int, int]], Built]] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Built:
         """The image of a sandbox, built first where it is not there.
 
-        Looked at once, and then kept in mind: a worker runs on what it started with.
+        Kept in mind until a file of its folder changes. A changed recipe that does not build is told, and
+        what was there before is used on: whoever edits it is not done.
 
         Raises:
             ImageFault: it is not there and does not build.
             EngineMissing: the engine does not answer.
         """
         with self._lock:
-            if name not in self._known:
-                self._known[name] = self.ensure(name)
-            return self._known[name]
+            stamp = _stamp(self._sandboxes / name)
+            known = self._known.get(name)
+            if known is None:
+                known = self._known[name] = stamp, self.ensure(name)
+            elif known[0] != stamp:
+                try:
+                    known = self._known[name] = stamp, self.ensure(name)
+                except ImageFault as error:
+                    log.warning("image used as it was before", sandbox=name, problem=str(error))
+                    known = self._known[name] = stamp, known[1]
+            return known[1]
 
     def ensure(self, name: str, *, fresh: bool = False) -> Built:
         """See that a sandbox's image is there.
@@ -297,6 +309,12 @@ def _files(folder: Path) -> dict[str, bytes]:
     for name in _ASIDE:
         files.pop(name, None)
     return files
+
+
+def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """What is seen of a folder's files without reading them: another stamp, another look."""
+    found = [(path, path.stat()) for path in folder.rglob("*")]
+    return frozenset((str(path), status.st_mtime_ns, status.st_size) for path, status in found)
 
 
 def _walk(folder: Path, prefix: str) -> dict[str, bytes]:

@@ -85,6 +85,18 @@ class Pool(Generic[F, P]):
             self._coming[fit] += 1
         self._do(lambda: self._fresh(fit))
 
+    def keep(self, fits: Callable[[F], bool]) -> None:
+        """Let go of those that wait and are fit for what nobody asks for any more."""
+        with self._change:
+            gone = [one for one in self._waiting if not fits(one[0])]
+            if not gone:
+                return
+            self._waiting = [one for one in self._waiting if fits(one[0])]
+            for fit, _ in gone:
+                self._coming[fit] += 1
+        for fit, pair in gone:
+            self._do(lambda fit=fit, pair=pair: self._discard(fit, pair))  # type: ignore[misc]
+
     def shrink(self) -> None:
         """Let go of every pair that waits."""
         with self._change:
@@ -133,6 +145,10 @@ class Pool(Generic[F, P]):
             return
         pair.destroy()
         self._fresh(fit)
+
+    def _discard(self, fit: F, pair: P) -> None:
+        pair.destroy()
+        self._arrive(fit, None)
 
     def _fresh(self, fit: F) -> None:
         """Start one that is counted as coming already, where there is room for it."""
