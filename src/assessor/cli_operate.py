@@ -18,6 +18,7 @@ from rich.console import Console
 from assessor import (
     ahead,
     backup,
+    checkup,
     display,
     jobs,
     judging,
@@ -53,7 +54,7 @@ def up(config: Settings, workers: int | None, health: str | None) -> None:
     with wiring.parts(config, boxed=False):
         pass  # the tables and the key are made once, before workers could race for them
     wiring.tasks(config)
-    wiring.require_engine(config)
+    checkup.require_engine(config)
     queueserver.url(config)
     program = [sys.executable, "-m", "assessor"]
     told = ["--home", str(config.home), "--catalog", str(config.catalog)]
@@ -147,7 +148,7 @@ def sweep(config: Settings, parent: int | None) -> None:
     "--sandbox",
     "profile",
     is_flag=False,
-    flag_value=wiring.EVERY,
+    flag_value=checkup.EVERY,
     help="Try from inside what the sandbox of this profile promises (of every one, if none is named).",
 )
 @as_json
@@ -157,7 +158,7 @@ def doctor_(context: click.Context, profile: str | None, as_json: bool) -> None:
     if profile is not None:
         _examine(context, profile, as_json)
         return
-    found = wiring.look(context.obj)
+    found = checkup.look(context.obj)
     if as_json:
         click.echo(json.dumps([asdict(check) for check in found], indent=2))
     else:
@@ -168,7 +169,7 @@ def doctor_(context: click.Context, profile: str | None, as_json: bool) -> None:
 def _examine(context: click.Context, profile: str, as_json: bool) -> None:
     talk = Console(stderr=True)
     reports = []
-    for report in wiring.examine(
+    for report in checkup.examine(
         context.obj, profile, on_stage=lambda name, stage: talk.print(f"{name}: {stage}", style="dim")
     ):
         reports.append(report)

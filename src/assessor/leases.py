@@ -281,12 +281,6 @@ class Leases(Database):
             )
             return [(row.id, row.epoch) for row in rows]
 
-    def alive(self, attempt_id: str, epoch: int) -> bool:
-        """Whether a worker has this epoch under a lease."""
-        running = sa.and_(_A.id == attempt_id, _A.epoch == epoch, _A.state == AttemptState.RUNNING)
-        with self.reading() as connection:
-            return connection.execute(sa.select(_A.id).where(running)).first() is not None
-
 
 _NO_LEASE: dict[str, Any] = {"worker": None, "leased_at": None, "lease_until": None}
 

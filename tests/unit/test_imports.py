@@ -23,7 +23,7 @@ ROOMS = """
     schema migrations database learners leases attempts admission store blobs backup personal publish
     parts judging lease pipeline ahead queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    probe doctor health healthserver wiring testing
+    probe doctor health healthserver wiring checkup testing
     display cli_health cli_operate cli_tasks cli __main__ __init__
 """
 ORDER = ROOMS.split()
