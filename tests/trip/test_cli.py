@@ -130,7 +130,7 @@ def test_status_tells_queue_workers_sandboxes_and_medians(shop: Shop, judged: Ju
     assert values["queue"]["unjudged"] == 0
     assert len(values["workers"]) == 2
     assert isinstance(values["sandboxes"], list)
-    assert {"waiting", "start", "run"} <= set(values["medians_ms"])
+    assert {"waiting", "take", "run"} <= set(values["medians_ms"])
     text = shop.done("status").out
     assert judged.right.json["attempt"] in text
     assert "sandboxes:" in text
