@@ -23,9 +23,9 @@ from typing import Any
 import pytest
 
 from . import bridge as bridge_
-from . import channel, frames, imports, learner, plugin, proxies, remote
+from . import channel, frames, imports, plugin, proxies, remote, start
 from .hub import Hub, ZygoteMissing
-from .learner import Work
+from .start import Work
 
 _FAULT = 70
 #: How long the learner's waiting process may take to connect.
@@ -51,7 +51,7 @@ def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = Fals
     try:
         for name in preload:
             importlib.import_module(name)
-        folder = Path(learner.work_folder(os.environ)) / "tests"
+        folder = Path(start.work_folder(os.environ)) / "tests"
         folder.mkdir()
         os.chdir(folder)
         if rehearse:
@@ -73,7 +73,7 @@ def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = Fals
 
 def main() -> None:
     """Wait for the start message, run the tests, tell: in a container that is the attempt's own."""
-    wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), learner.ready)
+    wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), start.ready)
 
 
 def _rehearse(folder: Path) -> None:
@@ -169,16 +169,16 @@ class Run:
             os.close(work.scores)  # on this side all go as soon as each other
         os.set_inheritable(work.out, False)
         os.dup2(2, 1)
-        plan, files = learner.read_start(work.start)
+        plan, files = start.read_start(work.start)
         self._started = time.monotonic()
         os.close(work.start)
-        learner.pin(plan)
+        start.pin(plan)
         self._out = work.out
         self._folder = folder
         self._deadline = self._started + plan["wall_ms"] / 1000 - _MARGIN_S
         folder.mkdir(exist_ok=True)
         os.chdir(folder)
-        learner.write(folder, files)
+        start.write(folder, files)
         if any(b"hypothesis" in content for content in files.values()):
             importlib.import_module("hypothesis.strategies")
         self._hub = Hub(plan=plan, deadline=self._deadline)

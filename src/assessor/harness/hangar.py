@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import cell, cgroup, frames, seccomp
-from .learner import Work
+from .start import Work
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CHUNK = 1 << 16
