@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -19,8 +20,7 @@ import structlog
 
 from assessor.limits import Limits
 from assessor.profile import Isolation
-from assessor.sandbox import docker as docker_
-from assessor.sandbox import engine, protocol
+from assessor.sandbox import engine, maker, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.protocol import End, Event, Finished, Order, Outcome, Reason
 from tests import boxes
@@ -109,6 +109,39 @@ def test_next_cell_of_the_same_hangar_finds_nothing(api: docker.APIClient, name:
         assert names(api, sandbox) == before, "the same containers served both"
 
 
+#: Reads all of its own memory, which its cell had from the hangar.
+READER = """
+import ctypes, re
+
+
+def f():
+    found = set()
+    for line in open('/proc/self/maps'):
+        span, rights = line.split()[:2]
+        if rights[0] == 'r' and '[v' not in line:
+            low, high = (int(part, 16) for part in span.split('-'))
+            found |= set(re.findall(rb'(?:own|left)-[0-9a-f]{32}', ctypes.string_at(low, high - low)))
+    return found
+
+
+OWN = 'own-' + '5' * 32
+"""
+
+
+@pytest.mark.parametrize("lines", [20, 500, 4000])
+def test_cell_has_nothing_of_an_earlier_submission_in_its_memory(api: docker.APIClient, lines: int) -> None:
+    left = FINE + "".join(f"# left-{number:032x}\n" for number in range(lines))
+    tests = "import solution\n\n\ndef test_it():\n    assert solution.f() == {b'own-' + b'5' * 32}\n"
+    with boxes.box() as sandbox:
+        sandbox.prepare(order())
+        run(sandbox, order(left))
+        before = names(api, sandbox)
+        outcome, test = run(sandbox, replace(order(READER), tests={"test_solution.py": tests.encode()}))
+        assert outcome.facts["start"] == "warm"
+        assert names(api, sandbox) == before, "the same containers served both"
+        assert test.passed, test
+
+
 def test_hangar_that_was_made_in_a_hurry_gives_way_to_one_that_was_not(api: docker.APIClient) -> None:
     with boxes.box() as sandbox:
         outcome, _ = run(sandbox, order())
@@ -154,7 +187,7 @@ def test_cell_in_which_everything_was_killed_ends_and_the_hangar_goes_on() -> No
 def test_hangar_is_retired_after_its_number_of_cells(
     api: docker.APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_, "MOST_CELLS", 2)
+    monkeypatch.setattr(maker, "MOST_CELLS", 2)
     with boxes.box() as sandbox:
         sandbox.prepare(order())
         run(sandbox, order())

@@ -3,7 +3,8 @@
 Comes in, on standard input: one frame with the mould, then for each attempt a frame that announces the start
 message and the start message itself, which goes to the cell unread; a frame may ask for the cell's end. Goes
 out, on standard output, frames: `ready` when a cell waits, what the cell writes as its events, and how each
-cell ended. The hangar itself never reads a byte of a submission, and a submission never sees the hangar.
+cell ended. What goes to a cell and comes from it never enters the hangar's memory, which the next cell is a
+copy of: the kernel moves it from pipe to pipe.
 
     {"op": "mould", ...}        once
     {"op": "start", "bytes": n}, then n bytes
@@ -19,7 +20,9 @@ When standard input ends, whoever owned the hangar is gone: it ends its cell and
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -27,6 +30,7 @@ import os
 import select
 import signal
 import sys
+import termios
 import time
 import traceback
 from collections.abc import Callable
@@ -39,6 +43,7 @@ from .start import Work
 _CGROUP = Path("/sys/fs/cgroup")
 _CHUNK = 1 << 16
 _ORDER_BYTES = 1 << 20
+_EVENTS = b"e"
 #: How much more than before its first cell a hangar may hold between two of them: pages that the kernel
 #: keeps for later, never a submission's files, which are gone with the cell's mounts.
 _SLACK_BYTES = 4 * 1024**2
@@ -71,7 +76,9 @@ class Hangar:
         self._mould = mould
         self._pid = 0
         self._start = self._out = -1
-        self._pending = bytearray()  # read, and not yet understood or passed on
+        self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._sink = self._null  # where the start message goes: the cell that it is for, or nowhere
+        self._pending = bytearray()  # of an order, read and not yet whole
         self._to_come = 0  # bytes of the start message that are still to be passed on
         self._begun = False  # whether the cell was given a start message
         self._ended = False  # whether it was killed from here
@@ -128,15 +135,10 @@ class Hangar:
         status: int | None = None
         while status is None:
             ready = {descriptor for descriptor, _ in poll.poll()}
-            if 0 in ready:
-                data = os.read(0, _CHUNK)
-                self._pending += data
-                if not data:
-                    owned = False
-                    poll.unregister(0)
-                    self._kill()
-                else:
-                    self._hear()
+            if 0 in ready and not self._hear():
+                owned = False
+                poll.unregister(0)
+                self._kill()
             if self._out in ready and not self._relay():
                 poll.unregister(self._out)
             if self._woken in ready:
@@ -148,59 +150,68 @@ class Hangar:
                 status = found
         while self._relay():
             pass
-        for descriptor in (self._start, self._out):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._start = -1
+        os.close(self._out)
+        self._close_start()
         if owned:
             self._finish(status)
         return owned
 
-    def _hear(self) -> None:
-        while True:
-            if self._to_come:
-                part = bytes(self._pending[: self._to_come])
-                if not part:
-                    return
-                del self._pending[: len(part)]
-                self._pass_on(part)
-                self._to_come -= len(part)
-                if not self._to_come and self._start >= 0:
-                    os.close(self._start)
-                    self._start = -1
-                continue
-            if len(self._pending) < frames.HEADER.size:
-                return
+    def _hear(self) -> bool:
+        """Take one step of what has come on standard input; whether there is still an owner."""
+        if self._to_come:
+            return self._pass_on()
+        wanted = frames.HEADER.size
+        if len(self._pending) >= wanted:
             (length,) = frames.HEADER.unpack_from(self._pending)
             if length > _ORDER_BYTES:
                 raise frames.FrameError(f"expected an order of at most {_ORDER_BYTES} bytes, got {length}")
-            if len(self._pending) < frames.HEADER.size + length:
-                return
-            order = json.loads(bytes(self._pending[frames.HEADER.size : frames.HEADER.size + length]))
-            del self._pending[: frames.HEADER.size + length]
+            wanted += length
+        # Not a byte beyond the order: what follows is a submission's, and not to be held here.
+        data = os.read(0, wanted - len(self._pending))
+        self._pending += data
+        if len(self._pending) == wanted > frames.HEADER.size:
+            order = json.loads(bytes(self._pending[frames.HEADER.size :]))
+            self._pending.clear()
             if order["op"] == "start":
                 self._begun = True
-                self._to_come = order["bytes"]
+                self._sink, self._to_come = self._start, order["bytes"]
             elif self._begun:
                 # Else it was meant for the cell before, which has ended by itself meanwhile.
                 self._kill()
+        return bool(data)
 
-    def _pass_on(self, part: bytes) -> None:
-        # The cell reads its start message at once; one that is gone by now reads nothing more.
-        view = memoryview(part)
-        while view and self._start >= 0:
-            try:
-                view = view[os.write(self._start, view) :]
-            except BrokenPipeError:
-                os.close(self._start)
-                self._start = -1
+    def _pass_on(self) -> bool:
+        # The cell reads its start message at once, and nothing of the submission runs before it has it all;
+        # a cell that is gone by now reads nothing more.
+        try:
+            moved = os.splice(0, self._sink, self._to_come)
+        except BrokenPipeError:
+            self._close_start()
+            return True
+        self._to_come -= moved
+        if not self._to_come:
+            self._close_start()
+        return moved > 0
+
+    def _close_start(self) -> None:
+        # What is still to come of the message is nobody's, least of all the next cell's.
+        self._sink = self._null
+        if self._start >= 0:
+            os.close(self._start)
+        self._start = -1
 
     def _relay(self) -> bool:
         """Pass on what the cell has written; whether there may be more."""
-        data = os.read(self._out, _CHUNK)
-        if data:
-            _send(b"e" + data)
-        return bool(data)
+        select.select([self._out], [], [])
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self._out, termios.FIONREAD, waiting)
+        left = min(waiting[0], _CHUNK)
+        if not left:
+            return False
+        _write(frames.HEADER.pack(len(_EVENTS) + left) + _EVENTS)
+        while left:
+            left -= os.splice(self._out, 1, left)
+        return True
 
     def _kill(self) -> None:
         self._ended = True
@@ -247,11 +258,11 @@ class Hangar:
 
 
 def _tell(what: dict[str, Any]) -> None:
-    _send(b"j" + json.dumps(what).encode())
+    _write(frames.encode(b"j" + json.dumps(what).encode()))
 
 
-def _send(payload: bytes) -> None:
-    view = memoryview(frames.encode(payload))
+def _write(data: bytes) -> None:
+    view = memoryview(data)
     while view:
         view = view[os.write(1, view) :]
 
