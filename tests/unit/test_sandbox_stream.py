@@ -85,3 +85,17 @@ def test_engine_that_does_not_attach_is_a_fault() -> None:
 
     with pytest.raises(SandboxFault, match="engine: attach: expected it to be done, got: no"):
         Stream(Broken(), "c", most_frames=None, arrived=lambda payload: None)
+
+
+def test_messages_arrive_one_after_the_other_in_the_order_in_which_they_were_sent() -> None:
+    engine = Engine()
+    stream = Stream(engine, "c", most_frames=None, arrived=lambda payload: None)
+    sent = [bytes([number]) * (1 << 20 if number == 0 else 1) for number in range(40)]
+    for message in sent:
+        stream.send(message)
+    got = b""
+    while len(got) < sum(map(len, sent)):
+        got += engine.far.recv(1 << 16)
+    assert got == b"".join(sent)
+    engine.far.close()
+    stream.close()

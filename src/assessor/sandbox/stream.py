@@ -12,6 +12,7 @@ three zeros and a big-endian u32 length, then that many bytes.
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import struct
 import threading
@@ -66,6 +67,7 @@ class Stream:
         self._decoder: frames.Decoder | None = frames.Decoder(limit_bytes=protocol.EVENT_BYTES)
         self._taken = 0
         self._tail = bytearray()
+        self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._drain, daemon=True, name="sandbox-drain")]
         self._threads[0].start()
 
@@ -75,10 +77,11 @@ class Stream:
         return bytes(self._tail).decode(errors="replace")
 
     def send(self, data: bytes) -> None:
-        """Write to standard input, without waiting: the other side may be slow, or gone."""
-        thread = threading.Thread(target=self._write, args=(data,), daemon=True, name="sandbox-send")
-        self._threads.append(thread)
-        thread.start()
+        """Write to standard input, after all that was sent before; the other side is not waited for."""
+        self._to_send.put(data)
+        if len(self._threads) == 1:
+            self._threads.append(threading.Thread(target=self._write, daemon=True, name="sandbox-send"))
+            self._threads[1].start()
 
     def fresh(self) -> None:
         """Forget what was said before: another run begins."""
@@ -91,17 +94,20 @@ class Stream:
         # Wakes a thread that still waits in either direction; the engine may have closed it first.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        self._to_send.put(None)
         for thread in self._threads:
             thread.join(timeout_s)
         self._raw.close()
         self._socket.close()
 
-    def _write(self, data: bytes) -> None:
-        try:
-            self._socket.sendall(data)
-        except OSError:
-            # Whoever reads sees the end of the stream; a side that got half a message ends by itself.
-            return
+    def _write(self) -> None:
+        # One thread for all, so that no message comes before, or in the middle of, one that was sent first.
+        while (data := self._to_send.get()) is not None:
+            try:
+                self._socket.sendall(data)
+            except OSError:
+                # Whoever reads sees the end of the stream; a side that got half a message ends by itself.
+                return
 
     def _drain(self) -> None:
         pending = bytearray()
