@@ -41,6 +41,7 @@ from . import cell, cgroup, frames, seccomp
 from .start import Work
 
 _CGROUP = Path("/sys/fs/cgroup")
+_LINK = "/run/link"
 _CHUNK = 1 << 16
 _ORDER_BYTES = 1 << 20
 _EVENTS = b"e"
@@ -241,14 +242,13 @@ class Hangar:
             return f"expected no process of the cell, got {others[:8]}"
         if self._to_come:
             return f"expected the whole start message, {self._to_come} bytes are missing"
-        with os.scandir("/run/link") as entries:
-            names = [entry.path for entry in entries]
-        for path in names:
-            try:
-                os.unlink(path)
-            except OSError:
-                # The other side's to remove: its hangar does, before it is ready again.
-                break
+        if not os.statvfs(_LINK).f_flag & os.ST_RDONLY:
+            # Where it can only be read it is the other side's to empty: its hangar does, before it is ready.
+            for name in os.listdir(_LINK):
+                try:
+                    os.unlink(f"{_LINK}/{name}")
+                except OSError as error:
+                    return f"expected to empty the socket's folder, got: {error}"
         deadline = time.monotonic() + _SETTLE_S
         while (held := cgroup.held(_CGROUP)) > self._baseline + _SLACK_BYTES:
             if time.monotonic() > deadline:
