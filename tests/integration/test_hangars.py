@@ -219,6 +219,56 @@ def test_hangar_in_which_something_is_left_is_retired(api: docker.APIClient) -> 
         assert "expected no process of the cell" in told[0]["problem"]
 
 
+def test_hangar_whose_socket_folder_is_not_empty_is_retired(api: docker.APIClient) -> None:
+    tests = "import os\nos.mkdir('/run/link/left')\n" + TESTS
+    with boxes.box() as sandbox:
+        sandbox.prepare(order())
+        with structlog.testing.capture_logs() as lines:
+            run(sandbox, replace(order(), tests={"test_solution.py": tests.encode()}))
+            outcome, test = run(sandbox, replace(order(), tests={"test_solution.py": tests.encode()}))
+        assert test.passed, test
+        assert outcome.facts["start"] == "warm"
+        told = [line["problem"] for line in lines if line["event"] == "hangar retired"]
+        assert told
+        assert told[0] == (
+            "expected to empty the socket's folder, got: [Errno 21] Is a directory: '/run/link/left'"
+        )
+
+
+@pytest.mark.parametrize("role", ["grader", "learner"])
+def test_hangar_that_was_killed_while_it_waited_is_used_for_nothing(api: docker.APIClient, role: str) -> None:
+    limits = Limits(memory_bytes=96 * 1024**2, disk_bytes=8 * 1024**2, wall_s=5)
+    with boxes.box() as sandbox:
+        sandbox.prepare(order(limits=limits))
+        run(sandbox, order(limits=limits))
+        run(sandbox, order(limits=limits))
+        before = names(api, sandbox)
+        (name,) = [name for name in before if name.endswith(role)]
+        deadline = time.monotonic() + 20
+        # Its last cell may still be on its way.
+        while sandbox._pool.waiting == 0 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        api.kill(name)
+        api.wait(name)
+        outcome, test = run(sandbox, order(limits=limits))
+        assert (outcome.end, test.passed) == (End.COMPLETE, True), test
+        assert not names(api, sandbox) & before
+
+
+def test_identity_names_the_cell_that_ran_though_cells_are_refused_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    what = replace(order(), tests={"test_solution.py": b"import hypothesis\n" + TESTS.encode()})
+    with boxes.box() as sandbox:
+        sandbox.prepare(what)
+        run(sandbox, what)
+        # As another kind of hangar, started meanwhile, would have found out.
+        monkeypatch.setattr(sandbox._maker, "_refused", "leave the namespaces: No space left on device")
+        outcome, _ = run(sandbox, what)
+        assert outcome.facts["start"] == "warm"
+        assert outcome.identity.isolation == "cell"
+
+
 def test_host_that_refuses_cells_gets_containers_and_the_evidence_says_so(tmp_path: Path) -> None:
     shutil.copytree(boxes.ROOT / "sandboxes", tmp_path / "sandboxes")
     rules = tmp_path / "sandboxes" / "seccomp-hangar.json"

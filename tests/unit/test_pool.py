@@ -18,6 +18,8 @@ class Pair:
     def __init__(self, number: int, *, again: bool = True) -> None:
         self.number = number
         self.again = again
+        self.whole = True
+        self.broken = False
         self.finished = 0
         self.destroyed = 0
 
@@ -27,6 +29,8 @@ class Pair:
 
     def destroy(self) -> None:
         self.destroyed += 1
+        if self.broken:
+            raise RuntimeError("can't start new thread")
 
 
 class Maker:
@@ -173,3 +177,35 @@ def test_pair_given_back_after_the_close_is_removed(maker: Maker) -> None:
     pool.give("a", pair)
     assert pair.destroyed == 1
     assert len(maker.made) == 1
+
+
+def test_pair_that_ended_while_it_waited_is_given_to_nobody(pool: Pool[str, Pair], maker: Maker) -> None:
+    pair = maker.start("a")
+    pool.give("a", pair)
+    assert pool.take("a") is pair
+    pool.give("a", pair)
+    pool.prepare("b")
+    assert pool.take("b") is maker.made[1], "the first waits by now"
+    pool.give("b", maker.made[1])
+    pair.whole = False
+    assert pool.take("a") is None
+    assert pair.destroyed == 1
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_pair_that_cannot_be_removed_is_not_waited_for_forever(
+    pool: Pool[str, Pair], maker: Maker, again: bool
+) -> None:
+    maker.again = again
+    pair = maker.start("a")
+    pair.broken = True
+    pool.give("a", pair)
+    if again:
+        pool.give("b", maker.start("b"))
+        assert pool.take("b") is maker.made[1]
+        pool.keep(lambda fit: fit == "b")
+        pool.give("b", maker.made[1])
+    taken = pool.take("a")
+    assert (taken is None) == again
+    if taken is not None:
+        pool.give("a", taken)

@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,9 +148,11 @@ class Docker:
         start = "cold" if pair is None else "warm"
         if pair is None:
             pair = self._maker.hurried(order, fit, phases)
-        # Only now is it known what this host lets be made.
-        identity = self.identity(order.profile, service=fit.service)
         try:
+            # What this very pair is: what this host lets be made may have become known while it waited.
+            identity = replace(
+                self.identity(order.profile, service=fit.service), isolation=str(pair.isolation)
+            )
             with phases.measure("run"), self._processor(order) as cpu:  # 3. and 4.
                 grader, learner = protocol.start_messages(
                     order, socket=containers.SOCKET, nonce=self._token(), cpu=cpu

@@ -22,6 +22,7 @@ import structlog
 
 from assessor.errors import SandboxFault
 from assessor.harness import frames
+from assessor.profile import Isolation
 from assessor.sandbox import protocol
 from assessor.sandbox.containers import Role
 from assessor.sandbox.failure import Remains
@@ -68,6 +69,8 @@ class Hangars(Pair):
         most_cells: how many attempts they serve.
     """
 
+    isolation = Isolation.CELL
+
     def __init__(
         self,
         api: docker.APIClient,
@@ -86,9 +89,17 @@ class Hangars(Pair):
         self.served = 0
 
     def send(self, messages: Mapping[Role, bytes]) -> None:
-        """Give the cells that wait their start messages: from here on they are this attempt's."""
+        """Give the cells that wait their start messages: from here on they are this attempt's.
+
+        Raises:
+            SandboxFault: a hangar has ended while it waited; nothing of a submission has run.
+        """
         while self.take(timeout_s=0) is not None:
             pass  # what the cells before had still to say
+        # Its end may be among what was just thrown away, and would not be told again.
+        if not self.whole:
+            names = " and ".join(sorted(self._gone))
+            raise SandboxFault(f"{names}: expected a hangar that waits, it has ended")
         self._over.clear()
         self.served += 1
         for role, message in messages.items():
@@ -145,6 +156,7 @@ class Hangars(Pair):
         if payload is None:
             with self._change:
                 side.gone = True
+                self._gone.add(role)
                 self._change.notify_all()
             super()._heard(role, None)
             return

@@ -21,6 +21,7 @@ import docker.errors
 import structlog
 
 from assessor.errors import SandboxFault
+from assessor.profile import Isolation
 from assessor.sandbox import engine
 from assessor.sandbox.containers import Role
 from assessor.sandbox.failure import KILLED, Remains
@@ -61,6 +62,9 @@ class Pair:
         volume: name of the volume that both name in their configuration.
     """
 
+    #: How what serves in it is sealed.
+    isolation = Isolation.CONTAINER
+
     def __init__(
         self, api: docker.APIClient, *, token: str, configs: Mapping[Role, Mapping[str, Any]], volume: str
     ) -> None:
@@ -71,6 +75,7 @@ class Pair:
         self._streams: dict[Role, Stream] = {}
         self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._over: set[Role] = set()
+        self._gone: set[Role] = set()
 
     def start(self) -> None:
         """Make and start both, at the same time.
@@ -120,6 +125,11 @@ class Pair:
             if arrival.payload != READY:
                 raise SandboxFault(f"{arrival.role}: expected it to be ready, got {arrival.payload[:200]!r}")
             waiting.discard(arrival.role)
+
+    @property
+    def whole(self) -> bool:
+        """Whether both containers run, as far as is known."""
+        return not self._gone
 
     def send(self, messages: Mapping[Role, bytes]) -> None:
         """Give both sides their start messages."""
@@ -219,6 +229,8 @@ class Pair:
 
     def _heard(self, role: Role, payload: bytes | SandboxFault | None) -> None:
         """Take what came out of a container; called from the thread that drains it."""
+        if payload is None:
+            self._gone.add(role)
         self._arrivals.put(Arrival(role=role, payload=payload))
 
     def _remove(self, role: Role) -> None:

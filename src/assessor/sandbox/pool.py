@@ -24,6 +24,11 @@ log = structlog.get_logger(__name__)
 class Pair(Protocol):
     """What is kept here."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether, as far as is known, nothing of it has ended while it waited."""
+        ...
+
     def finish(self) -> bool:
         """See that nothing of the last run is left; whether the pair can serve another one."""
         ...
@@ -61,6 +66,14 @@ class Pool(Generic[F, P]):
 
     def take(self, fit: F) -> P | None:
         """A waiting pair; one that is on its way is waited for. None where there is none: start one."""
+        while (pair := self._next(fit)) is not None and not pair.whole:
+            log.warning("sandbox ended while it waited")
+            with self._change:
+                self._coming[fit] += 1
+            self._do(lambda pair=pair: self._discard(fit, pair))  # type: ignore[misc]
+        return pair
+
+    def _next(self, fit: F) -> P | None:
         with self._change:
             while True:
                 for number in reversed(range(len(self._waiting))):
@@ -132,7 +145,10 @@ class Pool(Generic[F, P]):
 
     def _keep(self) -> None:
         while (task := self._tasks.get()) is not None:
-            task()
+            try:
+                task()
+            except Exception as error:  # the last edge of a thread, which others wait for
+                log.warning("sandbox left behind", error=f"{type(error).__name__}: {error}")
 
     def _settle(self, fit: F, pair: P) -> None:
         try:
@@ -143,12 +159,17 @@ class Pool(Generic[F, P]):
         if again:
             self._arrive(fit, pair)
             return
-        pair.destroy()
-        self._fresh(fit)
+        try:
+            pair.destroy()
+        finally:
+            # Whatever came of it, whoever takes waits for the next one.
+            self._fresh(fit)
 
     def _discard(self, fit: F, pair: P) -> None:
-        pair.destroy()
-        self._arrive(fit, None)
+        try:
+            pair.destroy()
+        finally:
+            self._arrive(fit, None)
 
     def _fresh(self, fit: F) -> None:
         """Start one that is counted as coming already, where there is room for it."""
