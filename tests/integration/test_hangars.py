@@ -255,6 +255,29 @@ def test_hangar_that_was_killed_while_it_waited_is_used_for_nothing(api: docker.
         assert not names(api, sandbox) & before
 
 
+LOOKING = """
+import os, sys
+import solution
+
+
+def test_what_a_test_can_see():
+    raise ValueError(repr((sys.argv, sorted(os.environ.items()), os.getcwd(), os.listdir(), sys.path)))
+"""
+
+
+def test_records_are_the_same_cold_and_warm_in_cells_and_in_containers() -> None:
+    what = replace(order(), tests={"test_solution.py": LOOKING.encode()})
+    seen = []
+    for isolation in Isolation:
+        with boxes.box(isolation=isolation) as sandbox:
+            for start in ("cold", "warm"):
+                outcome, test = run(sandbox, what)
+                assert (outcome.facts["start"], outcome.identity.isolation) == (start, isolation)
+                seen.append((test.reason, test.message, test.detail))
+    assert "ASSESSOR_WORK" in seen[0][1]
+    assert seen == [seen[0]] * 4
+
+
 def test_identity_names_the_cell_that_ran_though_cells_are_refused_by_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
