@@ -128,7 +128,7 @@ OWN = 'own-' + '5' * 32
 """
 
 
-@pytest.mark.parametrize("lines", [20, 500, 4000])
+@pytest.mark.parametrize("lines", [500])
 def test_cell_has_nothing_of_an_earlier_submission_in_its_memory(api: docker.APIClient, lines: int) -> None:
     left = FINE + "".join(f"# left-{number:032x}\n" for number in range(lines))
     tests = "import solution\n\n\ndef test_it():\n    assert solution.f() == {b'own-' + b'5' * 32}\n"
