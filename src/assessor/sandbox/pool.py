@@ -177,9 +177,7 @@ class Pool(Generic[F, P]):
         try:
             if not self._closed and self._most > 0 and self._room():
                 pair = self._start(fit)
-        except (
-            Exception
-        ) as error:  # the last edge of a thread: the next run starts one, and meets it if it stays
+        except Exception as error:  # the last edge of a thread: the next run meets it if it stays
             log.warning("no sandbox started ahead of need", error=f"{type(error).__name__}: {error}")
         self._arrive(fit, pair)
 
