@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from assessor.waiting import Class
 
 #: The migration that these tables come from; a database that says so needs none.
-REVISION = "0002"
+REVISION = "0003"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -124,6 +124,7 @@ learners = sa.Table(
     # Both are null once the learner is erased; the row stays so that submissions keep pointing somewhere.
     sa.Column("name", sa.String, nullable=True, unique=True),
     sa.Column("salt", sa.LargeBinary, nullable=True),
+    sa.Column("email", sa.String, nullable=True),
 )
 
 submissions = sa.Table(
@@ -248,7 +249,17 @@ marks = sa.Table(
     sa.Index(None, "attempt_id"),
 )
 
-keys = sa.Table("keys", metadata, sa.Column("key_id", sa.String, primary_key=True))
+#: The public half of every key that ever signed here. `purpose` is `engine`, `issuer` or `log`; `pem` is null
+#: where the key signed before this was kept, `until` while it is the one in use.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.String, primary_key=True),
+    sa.Column("purpose", sa.String, nullable=False, server_default="engine"),
+    sa.Column("pem", sa.LargeBinary, nullable=True),
+    sa.Column("since", Moment, nullable=True),
+    sa.Column("until", Moment, nullable=True),
+)
 
 workers = sa.Table(
     "workers",

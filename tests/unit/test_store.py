@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from assessor import migrations, schema
+from assessor import ledger, migrations, schema
 from assessor.errors import LeaseLost, NotFound, StoreFault, TryRefused
 from assessor.store import (
     RESCORE_GRACE,
@@ -585,7 +585,7 @@ def test_times_come_back_in_utc_to_the_microsecond(store: Store) -> None:
 def test_migrations_make_the_tables_of_the_schema(store: Store) -> None:
     with store.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, ledger.metadata) == []
         assert context.get_current_revision() == schema.REVISION
     assert schema.REVISION in migrations.revisions()
 
@@ -629,7 +629,7 @@ def test_opened_again_it_holds_what_it_held(store: Store) -> None:
 def test_database_of_a_newer_version_is_refused(store: Store) -> None:
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreFault, match="revision 0002 or older, got 9999: a newer version"):
+    with pytest.raises(StoreFault, match="revision 0003 or older, got 9999: a newer version"):
         Store.open(f"sqlite:///{store.file}")
 
 
