@@ -26,8 +26,8 @@ def config(role: Role) -> dict:
     return containers.config(role, PLACE, image="sha256:0", calls=CALLS)
 
 
-def hangar(role: Role, place: Place = PLACE) -> dict:
-    return containers.hangar(role, place, image="sha256:0", calls=CALLS)
+def hangar(role: Role) -> dict:
+    return containers.hangar(role, PLACE, image="sha256:0", calls=CALLS)
 
 
 @pytest.mark.parametrize("made", [config, hangar])
@@ -40,7 +40,9 @@ def test_neither_side_has_network_capabilities_or_a_writable_root(
     assert host["IpcMode"] == "none"
     assert host["CapDrop"] == ["ALL"]
     assert host["ReadonlyRootfs"] is True
-    assert host["SecurityOpt"] == ["no-new-privileges:true", "seccomp={}"]
+    # AppArmor's usual profile refuses the mounts that cells are made with.
+    own = ["apparmor=unconfined"] if made is hangar else []
+    assert host["SecurityOpt"] == ["no-new-privileges:true", "seccomp={}", *own]
     assert "CapAdd" not in host
     assert "Privileged" not in host
     assert "Binds" not in host
@@ -82,12 +84,6 @@ def test_hangar_holds_the_limits_of_its_cell_and_one_process_more(role: Role) ->
         assert own[name] == cell[name], name
     assert own["OomScoreAdj"] < cell["OomScoreAdj"], "a cell goes before its hangar when memory is short"
     assert hangar(role)["User"] == config(role)["User"]
-
-
-def test_hangar_leaves_apparmors_usual_profile_only_where_there_is_one() -> None:
-    assert "apparmor=unconfined" not in hangar(Role.LEARNER)["HostConfig"]["SecurityOpt"]
-    on = hangar(Role.LEARNER, replace(PLACE, unconfined=True))["HostConfig"]["SecurityOpt"]
-    assert "apparmor=unconfined" in on
 
 
 @pytest.mark.parametrize("service", [False, True])

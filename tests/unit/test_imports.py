@@ -21,10 +21,10 @@ ROOMS = """
     results scoring record evidence
     signer proof verify report page
     merkle note openbadges
-    schema ledger migrations database log awards learners leases attempts admission store blobs backup personal
-    publish keyring
-    parts judging lease pipeline ahead awarding site pack queueserver payload signals jobs reconcile supervisor
-    reproduce
+    schema ledger migrations database log awards learners leases attempts admission store
+    blobs backup personal publish keyring
+    parts judging lease pipeline ahead awarding site pack queueserver payload signals jobs reconcile
+    supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup testing
     display cli_health cli_operate cli_tasks cli_keys cli_awards cli_verify cli __main__ __init__

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from . import bridge as bridge_
-from . import channel, frames, imports, plugin, proxies, remote, start
+from . import channel, fixtures, frames, imports, plugin, proxies, remote, start
 from .hub import Hub, ZygoteMissing
 from .start import Work
 
@@ -61,7 +61,7 @@ def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = Fals
             _rehearse(folder)
         door = _Door(folder, until)
         try:
-            pytest.main(_arguments(folder), plugins=[door, _Quiet()])
+            pytest.main(_arguments(folder), plugins=[*_plugins(), door, _Quiet()])
         except BaseException as error:  # the time is up, outside of any test
             print(f"grader: {type(error).__name__}: {error}", file=sys.stderr)
         status = door.opened().finish()
@@ -82,7 +82,7 @@ def main() -> None:
 def _rehearse(folder: Path) -> None:
     file = folder / "test_nothing.py"
     file.write_text("def test_nothing(): assert 1 + 1 == 2\n")
-    pytest.main(_arguments(folder), plugins=[_Quiet()])
+    pytest.main(_arguments(folder), plugins=[*_plugins(), _Quiet()])
     sys.modules.pop("test_nothing", None)
     file.unlink()
 
@@ -137,6 +137,11 @@ class _Quiet:
             config.pluginmanager.unregister(reporter)
 
 
+def _plugins() -> list[object]:
+    # As modules: for each that is given by name pytest asks every installed package whether it is that one's.
+    return [importlib.import_module("_hypothesis_pytestplugin"), fixtures]
+
+
 def _arguments(folder: Path) -> list[str]:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["PY_COLORS"] = "0"
@@ -145,7 +150,7 @@ def _arguments(folder: Path) -> list[str]:
         "--continue-on-collection-errors",
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
         *("-p", "no:faulthandler", "-p", "no:junitxml", "-p", "no:pastebin", "-p", "no:stepwise"),
-        *("-p", "_hypothesis_pytestplugin", "-p", f"{__package__}.fixtures", "-c", os.devnull),
+        *("-p", "no:doctest", "-c", os.devnull),
         # In memory: a file that is open before a fork is written to by all that come from it.
         "--capture=sys",
         *(f"--rootdir={folder}", f"--confcutdir={folder}", str(folder)),
@@ -205,7 +210,7 @@ class Run:
         if self.early:
             try:
                 self.alarm()
-                pytest.main(_arguments(self._folder), plugins=[self.plugin, _Quiet()])
+                pytest.main(_arguments(self._folder), plugins=[*_plugins(), self.plugin, _Quiet()])
             except BaseException as error:  # the time is up, outside of any test
                 print(f"grader: {type(error).__name__}: {error}", file=sys.stderr)
         self._alarm.close()

@@ -115,7 +115,6 @@ class Place:
         runtime: the engine's runtime.
         preload: what each side imports while it waits.
         rehearsed: whether a hangar is to take the time to be quicker in each of its cells.
-        unconfined: whether a hangar must be taken out of AppArmor's usual profile, which refuses mounts.
     """
 
     labels: Mapping[str, str]
@@ -125,7 +124,6 @@ class Place:
     runtime: str
     preload: Mapping[Role, Sequence[str]] = field(default_factory=dict)
     rehearsed: bool = True
-    unconfined: bool = False
 
 
 def read_filter(folder: Path, *, service: bool, runtime: str = "runc") -> Filter:
@@ -271,8 +269,8 @@ def hangar(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
     host["OomScoreAdj"] = _HANGAR_OOM_SCORE_ADJ
     # The kernel gives a private /proc to those alone who see all of theirs; a cell's own is masked again.
     host["MaskedPaths"], host["ReadonlyPaths"] = [], []
-    if place.unconfined:
-        host["SecurityOpt"].append("apparmor=unconfined")
+    # AppArmor's usual profile refuses mounts. Where the host has none of it this says nothing.
+    host["SecurityOpt"].append("apparmor=unconfined")
     # For the import of pytest alone; no cell sees it.
     uid = UID[role]
     host["Tmpfs"] = {SCRATCH: f"rw,noexec,nosuid,nodev,size=256k,nr_inodes=32,uid={uid},gid={uid},mode=0700"}

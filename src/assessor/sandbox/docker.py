@@ -16,8 +16,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,8 @@ class Docker:
         token: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._api = engine.connect()
-        self._facts = engine.facts(self._api)
+        # It takes the engine a while to tell, and nothing waits for it before a run has ended.
+        self._facts = futures.ThreadPoolExecutor(1, "engine-facts").submit(engine.facts, self._api)
         self._owner = owner
         self._processors = processors
         self._token = token
@@ -93,7 +94,6 @@ class Docker:
             owner=owner,
             runtime=runtime,
             isolation=isolation,
-            unconfined="apparmor" in self._facts.security,
             token=token,
         )
         self._pool: Pool[Fit, Pair] = Pool(start=self._maker.start, most=warm, room=room)
@@ -149,10 +149,6 @@ class Docker:
         if pair is None:
             pair = self._maker.hurried(order, fit, phases)
         try:
-            # What this very pair is: what this host lets be made may have become known while it waited.
-            identity = replace(
-                self.identity(order.profile, service=fit.service), isolation=str(pair.isolation)
-            )
             with phases.measure("run"), self._processor(order) as cpu:  # 3. and 4.
                 grader, learner = protocol.start_messages(
                     order, socket=containers.SOCKET, nonce=self._token(), cpu=cpu
@@ -162,7 +158,7 @@ class Docker:
         finally:
             self._pool.give(fit, pair)  # 5.
         return Outcome(
-            end=end, identity=identity, facts=self._told(fit, start), phases_ms=phases.durations_ms
+            end=end, identity=pair.identity, facts=self._told(fit, start), phases_ms=phases.durations_ms
         )
 
     def prepare(self, order: Order) -> None:
@@ -227,11 +223,12 @@ class Docker:
             yield number
 
     def _told(self, fit: Fit, start: str) -> dict[str, Any]:
+        facts = self._facts.result()
         told = {
-            "engine": f"{self._facts.product} {self._facts.version}",
-            "kernel": self._facts.kernel,
-            "learner_image": fit.images[0],
-            "grader_image": fit.images[1],
+            "engine": f"{facts.product} {facts.version}",
+            "kernel": facts.kernel,
+            "learner_image": fit.images[0].id,
+            "grader_image": fit.images[1].id,
             "start": start,
         }
         if self.refused is not None:

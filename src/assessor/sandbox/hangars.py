@@ -22,11 +22,11 @@ import structlog
 
 from assessor.errors import SandboxFault
 from assessor.harness import frames
-from assessor.profile import Isolation
 from assessor.sandbox import protocol
 from assessor.sandbox.containers import Role
 from assessor.sandbox.failure import Remains
 from assessor.sandbox.pair import READY, Arrival, Pair
+from assessor.sandbox.protocol import Identity
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,7 @@ class Hangars(Pair):
 
     Args:
         api: the engine.
+        identity: what serves in it.
         token: part of their names; fresh.
         configs: the engine's configuration of either side.
         volume: name of the volume that both name in their configuration.
@@ -69,11 +70,10 @@ class Hangars(Pair):
         most_cells: how many attempts they serve.
     """
 
-    isolation = Isolation.CELL
-
     def __init__(
         self,
         api: docker.APIClient,
+        identity: Identity,
         *,
         token: str,
         configs: Mapping[Role, Mapping[str, Any]],
@@ -81,7 +81,7 @@ class Hangars(Pair):
         moulds: Mapping[Role, Mapping[str, Any]],
         most_cells: int,
     ) -> None:
-        super().__init__(api, token=token, configs=configs, volume=volume)
+        super().__init__(api, identity, token=token, configs=configs, volume=volume)
         self._moulds = moulds
         self._most_cells = most_cells
         self._change = threading.Condition()

@@ -44,7 +44,7 @@ class Fit:
         service: whether loopback streams are let through.
         hash_seed: PYTHONHASHSEED of both sides.
         properties: whether hypothesis is imported while it waits.
-        images: the engine's ids of both images, the learner's first: another image, another pair.
+        images: both images, the learner's first: another image, another pair.
     """
 
     profile: str
@@ -52,7 +52,7 @@ class Fit:
     service: bool
     hash_seed: int
     properties: bool
-    images: tuple[str, str]
+    images: tuple[images.Built, images.Built]
 
 
 class Maker:
@@ -65,7 +65,6 @@ class Maker:
         owner: names the installation.
         runtime: the engine's runtime, where a profile names none.
         isolation: how attempts are sealed, in place of what their profiles say.
-        unconfined: whether hangars must be taken out of AppArmor's usual profile.
         token: fresh text that nobody can guess, for names.
     """
 
@@ -78,7 +77,6 @@ class Maker:
         owner: str,
         runtime: str,
         isolation: Isolation | None,
-        unconfined: bool,
         token: Callable[[], str],
     ) -> None:
         self._api = api
@@ -87,7 +85,6 @@ class Maker:
         self._owner = owner
         self._runtime = runtime
         self._isolation = isolation
-        self._unconfined = unconfined
         self._token = token
         self._profiles: dict[str, tuple[bytes, Profile]] = {}
         self._refused: str | None = None
@@ -100,14 +97,7 @@ class Maker:
             FileInvalid: its sandbox.yaml is wrong.
         """
         found = self._profile(profile)
-        return Identity(
-            profile=profile,
-            learner=self._images.get(profile).image,
-            grader=self._images.get(_grader(found)).image,
-            isolation=str(self.isolation(profile)),
-            runtime=found.runtime or self._runtime,
-            seccomp=self._filter(found, service=service).digest,
-        )
+        return self._identity(found, self._both(found), service=service, isolation=self.isolation(profile))
 
     def isolation(self, profile: str) -> Isolation:
         """How attempts in this profile are sealed on this host, as far as is known by now."""
@@ -143,10 +133,7 @@ class Maker:
             hash_seed=order.hash_seed,
             # Many tasks share a hangar; a container is one task's.
             properties=self.isolation(order.profile) is Isolation.CELL or _has_properties(order),
-            images=(
-                self._images.get(order.profile).id,
-                self._images.get(_grader(self._profile(order.profile))).id,
-            ),
+            images=self._both(self._profile(order.profile)),
         )
 
     def hurried(self, order: Order, fit: Fit, phases: Phases) -> Pair:
@@ -181,6 +168,27 @@ class Maker:
             else:
                 return pair
 
+    def _both(self, found: Profile) -> tuple[images.Built, images.Built]:
+        return self._images.get(found.name), self._images.get(_grader(found))
+
+    def _identity(
+        self,
+        found: Profile,
+        both: tuple[images.Built, images.Built],
+        *,
+        service: bool,
+        isolation: Isolation,
+    ) -> Identity:
+        learner, grader = both
+        return Identity(
+            profile=found.name,
+            learner=learner.image,
+            grader=grader.image,
+            isolation=str(isolation),
+            runtime=found.runtime or self._runtime,
+            seccomp=self._filter(found, service=service).digest,
+        )
+
     def _filter(self, found: Profile, *, service: bool) -> containers.Filter:
         runtime = found.runtime or self._runtime
         return containers.read_filter(self._sandboxes, service=service, runtime=runtime)
@@ -202,22 +210,24 @@ class Maker:
                 ),
             },
             rehearsed=rehearsed,
-            unconfined=self._unconfined,
         )
-        image = dict(zip((Role.LEARNER, Role.GRADER), fit.images, strict=True))
+        image = {Role.LEARNER: fit.images[0].id, Role.GRADER: fit.images[1].id}
         # The grader speaks to one unix socket alone, whatever the learner's side starts.
         calls = {
             Role.LEARNER: self._filter(found, service=fit.service),
             Role.GRADER: self._filter(found, service=False),
         }
-        if self.isolation(fit.profile) is Isolation.CONTAINER:
+        isolation = self.isolation(fit.profile)
+        identity = self._identity(found, fit.images, service=fit.service, isolation=isolation)
+        if isolation is Isolation.CONTAINER:
             configs = {
                 role: containers.config(role, place, image=image[role], calls=calls[role]) for role in Role
             }
-            return Pair(self._api, token=token, volume=place.volume, configs=configs)
+            return Pair(self._api, identity, token=token, volume=place.volume, configs=configs)
         own = {role: containers.hangar_filter(self._sandboxes, calls[role]) for role in Role}
         return Hangars(
             self._api,
+            identity,
             token=token,
             volume=place.volume,
             configs={

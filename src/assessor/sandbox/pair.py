@@ -21,10 +21,10 @@ import docker.errors
 import structlog
 
 from assessor.errors import SandboxFault
-from assessor.profile import Isolation
 from assessor.sandbox import engine
 from assessor.sandbox.containers import Role
 from assessor.sandbox.failure import KILLED, Remains
+from assessor.sandbox.protocol import Identity
 from assessor.sandbox.stream import Stream
 
 log = structlog.get_logger(__name__)
@@ -57,18 +57,23 @@ class Pair:
 
     Args:
         api: the engine.
+        identity: what serves in it, as evidence names it: what it was made of, whatever is changed since.
         token: part of their names; fresh.
         configs: the engine's configuration of either side.
         volume: name of the volume that both name in their configuration.
     """
 
-    #: How what serves in it is sealed.
-    isolation = Isolation.CONTAINER
-
     def __init__(
-        self, api: docker.APIClient, *, token: str, configs: Mapping[Role, Mapping[str, Any]], volume: str
+        self,
+        api: docker.APIClient,
+        identity: Identity,
+        *,
+        token: str,
+        configs: Mapping[Role, Mapping[str, Any]],
+        volume: str,
     ) -> None:
         self._api = api
+        self.identity = identity
         self._configs = configs
         self._volume = volume
         self._names = {role: f"assessor-{token}-{role}" for role in Role}
