@@ -19,7 +19,7 @@ LIMITS = Limits(memory_bytes=100 * 1024**2, pids=17, cpu_percent=50, disk_bytes=
 
 
 PLACE = Place(labels={"a": "b"}, volume="v", limits=LIMITS, hash_seed=7, runtime="runc")
-CALLS = Filter(profile={}, digest="d")
+CALLS = Filter(profile={})
 
 
 def config(role: Role) -> dict:

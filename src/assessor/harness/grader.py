@@ -32,6 +32,8 @@ _FAULT = 70
 _CONNECT_S = 20
 #: Kept from the run's time to tell how it ended.
 _MARGIN_S = 0.25
+#: What few tests use, and what those are not to wait for where there is time before.
+_SELDOM = ("asyncio",)
 #: What a conftest file says that wants a part in pytest's start.
 _EARLY = (b"def pytest_", b"pytest_plugins")
 
@@ -80,6 +82,8 @@ def main() -> None:
 
 
 def _rehearse(folder: Path) -> None:
+    for name in _SELDOM:
+        importlib.import_module(name)
     file = folder / "test_nothing.py"
     file.write_text("def test_nothing(): assert 1 + 1 == 2\n")
     pytest.main(_arguments(folder), plugins=[*_plugins(), _Quiet()])

@@ -15,6 +15,7 @@ learner's side can only read.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,11 +97,14 @@ class Filter:
 
     Attributes:
         profile: the document, as the engine takes it.
-        digest: of its canonical form, for evidence.
     """
 
     profile: Mapping[str, Any]
-    digest: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of its canonical form, for evidence."""
+        return digest.sha256(digest.canonical(self.profile))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,7 @@ def read_filter(folder: Path, *, service: bool, runtime: str = "runc") -> Filter
         # alone as a reason to ask in the older way. That is what gVisor's kernel itself says to this call.
         rest = [rule for rule in profile["syscalls"] if rule["names"] != ["clone3"]]
         profile["syscalls"] = [*rest, {"names": ["clone3"], "action": "SCMP_ACT_ALLOW", "args": []}]
-    return Filter(profile=profile, digest=digest.sha256(digest.canonical(profile)))
+    return Filter(profile=profile)
 
 
 def hangar_filter(folder: Path, calls: Filter) -> Filter:
@@ -165,7 +169,7 @@ def hangar_filter(folder: Path, calls: Filter) -> Filter:
     """
     more = _read(folder / "seccomp-hangar.json")["syscalls"]
     profile = {**calls.profile, "syscalls": [*calls.profile["syscalls"], *more]}
-    return Filter(profile=profile, digest=digest.sha256(digest.canonical(profile)))
+    return Filter(profile=profile)
 
 
 def _read(path: Path) -> dict[str, Any]:

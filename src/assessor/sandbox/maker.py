@@ -97,7 +97,8 @@ class Maker:
             FileInvalid: its sandbox.yaml is wrong.
         """
         found = self._profile(profile)
-        return self._identity(found, self._both(found), service=service, isolation=self.isolation(profile))
+        calls = self._filter(found, service=service)
+        return self._identity(found, self._both(found), calls, isolation=self.isolation(profile))
 
     def isolation(self, profile: str) -> Isolation:
         """How attempts in this profile are sealed on this host, as far as is known by now."""
@@ -175,8 +176,8 @@ class Maker:
         self,
         found: Profile,
         both: tuple[images.Built, images.Built],
+        calls: containers.Filter,
         *,
-        service: bool,
         isolation: Isolation,
     ) -> Identity:
         learner, grader = both
@@ -186,7 +187,7 @@ class Maker:
             grader=grader.image,
             isolation=str(isolation),
             runtime=found.runtime or self._runtime,
-            seccomp=self._filter(found, service=service).digest,
+            seccomp=calls.digest,
         )
 
     def _filter(self, found: Profile, *, service: bool) -> containers.Filter:
@@ -213,12 +214,13 @@ class Maker:
         )
         image = {Role.LEARNER: fit.images[0].id, Role.GRADER: fit.images[1].id}
         # The grader speaks to one unix socket alone, whatever the learner's side starts.
+        bare = self._filter(found, service=False)
         calls = {
-            Role.LEARNER: self._filter(found, service=fit.service),
-            Role.GRADER: self._filter(found, service=False),
+            Role.LEARNER: self._filter(found, service=True) if fit.service else bare,
+            Role.GRADER: bare,
         }
         isolation = self.isolation(fit.profile)
-        identity = self._identity(found, fit.images, service=fit.service, isolation=isolation)
+        identity = self._identity(found, fit.images, calls[Role.LEARNER], isolation=isolation)
         if isolation is Isolation.CONTAINER:
             configs = {
                 role: containers.config(role, place, image=image[role], calls=calls[role]) for role in Role
