@@ -15,7 +15,12 @@ from assessor.rubric import CompetencyModel
 _IMAGE = authored.matching(
     r"(?!.*(^|/)\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,195}\.svg", "the path of an .svg file in badges/"
 )
-_Tag = Annotated[str, *authored.matching(r"\S(.{0,58}\S)?", "a word or a few, at most 60 characters")]
+_Name = Annotated[
+    authored.Text, *authored.matching(r"[^\n]{1,120}", "a name in one line, at most 120 characters")
+]
+_Tag = Annotated[
+    authored.Text, *authored.matching(r"\S(.{0,58}\S)?", "a word or a few, at most 60 characters")
+]
 
 
 class CompetencyKeyModel(authored.Strict):
@@ -59,7 +64,7 @@ class BadgeModel(authored.Strict):
 
     id: authored.Id
     version: authored.Version
-    name: Annotated[authored.Text, Field(max_length=120)]
+    name: _Name
     description: authored.Text
     criteria: authored.Text
     image: Annotated[str, *_IMAGE] | None = None

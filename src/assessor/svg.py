@@ -10,6 +10,7 @@ Source: SVG 2, and its section on secure static mode: no script, no external ref
 from __future__ import annotations
 
 import re
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -45,14 +46,21 @@ class _Refused(Exception):
 
 
 class _Target:
-    """What the parser tells of the file, as it goes; nothing is kept of it."""
+    """What the parser tells of the file, as it goes; nothing is kept of it but where it stands.
+
+    Attributes:
+        at: 1-based line and column of what was told last. Once an error is caught, the parser is further on.
+    """
 
     def __init__(self) -> None:
+        self.parser: Any = None
+        self.at = (1, 1)
         self.open: list[str] = []
         self.count = 0
         self.style: list[str] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._stand()
         namespace, _, name = tag.rpartition("}")
         self.count += 1
         if not self.open and tag != f"{{{NAMESPACE}}}svg":
@@ -70,15 +78,20 @@ class _Target:
             self.style.append(text)
 
     def end(self, tag: str) -> None:
+        self._stand()
         if self.open.pop() == "style":
             _check_css("".join(self.style))
             self.style.clear()
 
     def pi(self, target: str, text: str | None = None) -> None:
+        self._stand()
         raise _Refused(f"expected no processing instruction, got <?{target}?>")
 
     def close(self) -> None:
         return None
+
+    def _stand(self) -> None:
+        self.at = (self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)
 
 
 def check(data: bytes, *, path: str) -> None:
@@ -102,22 +115,18 @@ def check(data: bytes, *, path: str) -> None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FileInvalid(path, f"expected UTF-8, got byte 0x{data[error.start]:02x}", line=line) from error
-    parser = DefusedXMLParser(target=_Target(), encoding="utf-8", forbid_dtd=True)
-    place = parser.parser
+    target = _Target()
+    parser = DefusedXMLParser(target=target, encoding="utf-8", forbid_dtd=True)
+    target.parser = parser.parser
     try:
         parser.feed(data)
         parser.close()
     except _Refused as error:
-        raise FileInvalid(
-            path, str(error), line=place.CurrentLineNumber, column=place.CurrentColumnNumber + 1
-        ) from error
+        line, column = target.at
+        raise FileInvalid(path, str(error), line=line, column=column) from error
     except DefusedXmlException as error:
-        raise FileInvalid(
-            path,
-            "expected no DOCTYPE and no entities of its own",
-            line=place.CurrentLineNumber,
-            column=place.CurrentColumnNumber + 1,
-        ) from error
+        line = parser.parser.CurrentLineNumber
+        raise FileInvalid(path, "expected no DOCTYPE and no entities of its own", line=line) from error
     except ParseError as error:
         line, column = error.position
         raise FileInvalid(path, f"expected XML, got: {error.msg}", line=line, column=column + 1) from error
