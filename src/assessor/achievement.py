@@ -201,14 +201,7 @@ def order(achievements: Iterable[Achievement]) -> tuple[Achievement, ...]:
         raise authored.read(first.source, _path(first.id)).invalid(
             ("requires", at, "achievement"), f"expected no way back to where it starts, got {way}"
         )
-    sorter = _sorter(by_id)
-    sorter.prepare()
-    made: list[Achievement] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        made += [by_id[name] for name in ready]
-        sorter.done(*ready)
-    return tuple(made)
+    return tuple(by_id[name] for name in _sorter(by_id).static_order())
 
 
 def schema() -> dict[str, Any]:
@@ -221,6 +214,7 @@ def _path(achievement_id: str) -> str:
 
 
 def _sorter(by_id: Mapping[str, Achievement]) -> graphlib.TopologicalSorter[str]:
+    """Filled in one order for the same achievements: it decides what comes out first of what is equal."""
     sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
     for name in sorted(by_id):
         required = [one.achievement for one in by_id[name].requires if isinstance(one, AchievementRequired)]

@@ -88,6 +88,13 @@ def root(tmp_path: Path) -> Path:
         'id: s\nversion: "1"\ntitle: S\ndefault: it\npass: {from: 60}\n'
         f"criteria: [{{id: it, title: It, weight: 100, scored_by: tests, {SKILL}}}]\n",
     )
+    # The other shows the same skill, but has no levels of it.
+    change(
+        tmp_path,
+        "rubrics/r.yaml",
+        "gate: 50}",
+        "gate: 50, competency: {framework: own, code: care, name: Care}}",
+    )
     write(tmp_path, "badges/b.yaml", BADGE)
     return tmp_path
 
@@ -246,8 +253,8 @@ def test_schema_for_editors_refuses_what_the_parser_refuses(required: dict[str, 
     [
         (
             "task: word-count",
-            'badges/b.yaml:7:5: requires.0.task: expected a task of tasks/ that can be used, got "word-count"; '
-            "known: t, u",
+            "badges/b.yaml:7:5: requires.0.task: expected a task of tasks/ that can be used, "
+            'got "word-count"; known: t, u',
         ),
         (
             "{task: t, level: mreit}",
@@ -273,6 +280,10 @@ def test_schema_for_editors_refuses_what_the_parser_refuses(required: dict[str, 
             "{competency: {framework: own, code: care}, level: some, tasks: 2}",
             "requires.0.tasks: expected at most 1, the tasks that can show it so (u), got 2",
         ),
+        (
+            "{competency: {framework: own, code: care}, tasks: 3}",
+            "requires.0.tasks: expected at most 2, the tasks that can show it so (t, u), got 3",
+        ),
     ],
 )
 def test_what_nobody_can_fulfil_is_refused(root: Path, requirement: str, expected: str) -> None:
@@ -294,7 +305,7 @@ def test_catalog_without_badges_has_none(root: Path) -> None:
 
 def test_mistake_in_one_badge_holds_back_no_other(root: Path) -> None:
     write(root, "badges/c.yaml", BADGE.replace("id: b", "id: c").replace("merit", "mreit"))
-    for one, other in (("x", "y"), ("y", "x")):
+    for one, other in (("x", "y"), ("y", "x"), ("v", "w"), ("w", "v")):
         text = BADGE.replace("id: b", f"id: {one}").replace(
             "task: t\n    level: merit", f"achievement: {other}"
         )
@@ -302,7 +313,7 @@ def test_mistake_in_one_badge_holds_back_no_other(root: Path) -> None:
     loaded = catalog.load(root)
     sound, problems = loaded.sound_achievements()
     assert [one.id for one in sound] == ["b"]
-    assert [str(one).split(":")[0] for one in problems] == ["badges/c.yaml", "badges/x.yaml"]
+    assert [str(one).split(":")[0] for one in problems] == ["badges/c.yaml", "badges/v.yaml", "badges/x.yaml"]
     with pytest.raises(FileInvalid, match="mreit"):
         loaded.achievements()
 
@@ -337,6 +348,11 @@ def test_circle_is_refused_with_the_way_round() -> None:
         "badges/a.yaml:8:5: requires.1.achievement: expected no way back to where it starts, "
         "got a -> b -> c -> a"
     )
+
+
+def test_circle_begins_with_the_least_wherever_it_was_entered() -> None:
+    graph = {"a": frozenset[str](), "b": frozenset("c"), "c": frozenset("ab")}
+    assert achievement.cycle(stack(graph)) == ("b", "c")
 
 
 def test_badge_that_requires_itself_is_refused() -> None:

@@ -100,6 +100,21 @@ def test_level_of_several_tasks_is_the_one_that_all_reached() -> None:
     )
 
 
+def test_level_is_none_where_not_only_tasks_are_required() -> None:
+    requires = (TaskRequired(task="t", level=None), AchievementRequired(achievement="a"))
+    best = shown(passed(levels=("pass",)), held=frozenset({"a"}))
+    assert requirement.met(requires, best) == Met(attempts=("a1",), level=None)
+
+
+def test_attempt_that_meets_two_requirements_is_named_once() -> None:
+    requires = (
+        TaskRequired(task="t", level=None),
+        CompetencyRequired(framework="own", code="care", level=None, tasks=1),
+    )
+    both = shown(passed("a1", "t", (), Fraction(1), care()))
+    assert requirement.met(requires, both) == Met(attempts=("a1",), level=None)
+
+
 def test_competency_needs_different_tasks() -> None:
     requires = (CompetencyRequired(framework="own", code="care", level="some", tasks=2),)
     first, again = (
