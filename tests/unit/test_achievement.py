@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -448,6 +449,19 @@ def test_shipped_badges_name_skills_as_the_rubrics_do() -> None:
     for one in loaded.achievements():
         assert one.competencies
         assert set(one.competencies) <= known
+
+
+def test_example_in_the_docs_can_be_awarded() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/badges.md").read_text(), re.DOTALL)
+    found = achievement.load(text.encode(), achievement_id="web-services", image=no_image)
+    loaded = catalog.load(ROOT)
+    rubrics = {task.id: loaded.rubric(task.rubric_id) for task in loaded.tasks()}
+    achievement.check(found, rubrics=rubrics, achievements=loaded.achievement_ids())
+
+
+def test_docs_name_every_shipped_badge() -> None:
+    said = (ROOT / "docs/badges.md").read_text()
+    assert [path.stem for path in SHIPPED if f"`{path.stem}`" not in said] == []
 
 
 def run(root: Path, *words: str) -> Any:
