@@ -1,8 +1,9 @@
-"""The catalog: every task, rubric and sandbox that authors wrote, and snapshots of what one task needs.
+"""The catalog: every task, rubric, sandbox and badge that authors wrote, and snapshots of what a task needs.
 
-Comes in: a folder with `tasks/`, `rubrics/` and `sandboxes/`. Goes out: `Task`, `Rubric` and `Profile`
-values, and for each submission a snapshot: one bundle that holds all that judging it depends on, so that
-later edits of the files change nothing of it. Files are read when they are asked for, once.
+Comes in: a folder with `tasks/`, `rubrics/` and `sandboxes/`, and `badges/` where there are any. Goes out:
+`Task`, `Rubric`, `Profile` and `Achievement` values, and for each submission a snapshot: one bundle that
+holds all that judging it depends on, so that later edits of the files change nothing of it. Files are read
+when they are asked for, once.
 
     snapshot/tasks/<id>/...                   all but solutions/ and faulty/
              rubrics/<rubric>.yaml
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assessor import authored, bundle, profile, rubric, task
+from assessor import achievement, authored, bundle, profile, rubric, task
+from assessor.achievement import Achievement
 from assessor.bundle import Bundle
 from assessor.errors import AuthorError, FileInvalid, NotFound
 from assessor.manifest import Manifest
@@ -34,6 +36,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "task": task.schema,
     "rubric": rubric.schema,
     "sandbox": profile.schema,
+    "badge": achievement.schema,
 }
 
 
@@ -60,7 +63,7 @@ class Catalog:
     """Everything that authors wrote under one folder.
 
     Args:
-        root: holds tasks/, rubrics/ and sandboxes/.
+        root: holds tasks/, rubrics/ and sandboxes/, and may hold badges/.
     """
 
     def __init__(self, root: Path) -> None:
@@ -68,6 +71,7 @@ class Catalog:
         self._tasks: dict[str, Task] = {}
         self._rubrics: dict[str, Rubric] = {}
         self._profiles: dict[str, Profile] = {}
+        self._achievements: dict[str, Achievement] = {}
 
     def ids(self) -> tuple[str, ...]:
         """The ids of all tasks, sorted, whether their files are right or not."""
@@ -159,6 +163,69 @@ class Catalog:
                 found.append(error)
         return tuple(found)
 
+    def achievement_ids(self) -> tuple[str, ...]:
+        """The ids of all achievements, sorted, whether their files are right or not."""
+        if not (self.root / "badges").exists():
+            return ()
+        names = _children(self.root, "badges", folders=False)
+        return tuple(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+    def achievement(self, achievement_id: str) -> Achievement:
+        """The achievement of this id.
+
+        Raises:
+            NotFound: there is none; the text has the nearest id.
+            FileInvalid: its file or its picture is wrong, or it requires what the catalog does not have.
+        """
+        if achievement_id not in self._achievements:
+            ids = self.achievement_ids()
+            _known("badge", achievement_id, "badges", ids)
+            folder = self.root / "badges"
+            found = achievement.load(
+                _bytes(folder / f"{achievement_id}.yaml", f"badges/{achievement_id}.yaml"),
+                achievement_id=achievement_id,
+                image=lambda path: _bytes(folder / path, f"badges/{path}"),
+            )
+            achievement.check(found, rubrics=self._rubrics_of_tasks(), achievements=ids)
+            self._achievements[achievement_id] = found
+        return self._achievements[achievement_id]
+
+    def achievements(self) -> tuple[Achievement, ...]:
+        """All achievements, each after those that it requires.
+
+        Raises:
+            FileInvalid: one is wrong, or some require each other in a circle; `sound_achievements` has the
+                others and what is wrong.
+        """
+        return achievement.order(self.achievement(one) for one in self.achievement_ids())
+
+    def sound_achievements(self) -> tuple[tuple[Achievement, ...], tuple[AuthorError, ...]]:
+        """The achievements that can be awarded, each after those that it requires, and what is wrong with the
+        others: a mistake in one must not hold back the rest."""
+        found: dict[str, Achievement] = {}
+        problems: list[AuthorError] = []
+        for name in self.achievement_ids():
+            try:
+                found[name] = self.achievement(name)
+            except AuthorError as error:
+                problems.append(error)
+        while circle := achievement.cycle(found.values()):
+            try:
+                achievement.order([found.pop(name) for name in circle])
+            except FileInvalid as error:
+                problems.append(error)
+        return achievement.order(found.values()), tuple(problems)
+
+    def _rubrics_of_tasks(self) -> dict[str, Rubric]:
+        """The rubric of each task that can be used; `problems` tells of the others."""
+        found = {}
+        for task_id in self.ids():
+            try:
+                found[task_id] = self.rubric(self.task(task_id).rubric_id)
+            except AuthorError:
+                continue
+        return found
+
     def _load_profile(self, name: str) -> Profile:
         _known("sandbox", name, "sandboxes", _children(self.root, "sandboxes", folders=True))
         folder = self.root / "sandboxes" / name
@@ -171,6 +238,7 @@ def load(root: Path) -> Catalog:
 
     Raises:
         FileInvalid: it is no folder, or one of tasks/, rubrics/ and sandboxes/ is missing or unreadable.
+            badges/ may be missing: then nothing is awarded.
     """
     for name in ("tasks", "rubrics", "sandboxes"):
         _children(root, name, folders=True)
@@ -229,7 +297,7 @@ def thaw(snapshot: Bundle) -> Frozen:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of `task`, `rubric` or `sandbox` files.
+    """The JSON Schema of `task`, `rubric`, `sandbox` or `badge` files.
 
     Raises:
         NotFound: there is no such kind.

@@ -2,7 +2,7 @@
 
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
-review. What authors use is in `cli_tasks`, what operators use in `cli_operate`.
+review. What authors use is in `cli_tasks` and `cli_badges`, what operators use in `cli_operate`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from assessor import (
     waiting,
     wiring,
 )
+from assessor.cli_badges import badges
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
@@ -77,6 +78,7 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
 
 
 main.add_command(author)
+main.add_command(badges)
 for command in operate:
     main.add_command(command)
 

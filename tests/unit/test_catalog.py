@@ -381,14 +381,14 @@ def test_snapshot_of_nothing_is_refused() -> None:
         catalog.thaw(bundle.pack({"rubrics/r.yaml": b""}))
 
 
-@pytest.mark.parametrize("kind", ["task", "rubric", "sandbox"])
+@pytest.mark.parametrize("kind", ["task", "rubric", "sandbox", "badge"])
 def test_schema_of_each_kind_is_json(kind: str) -> None:
     assert json.loads(json.dumps(catalog.schema(kind)))["type"] == "object"
 
 
 def test_schema_of_another_kind_is_not_found() -> None:
-    with pytest.raises(NotFound, match="expected one of task, rubric, sandbox"):
-        catalog.schema("badge")
+    with pytest.raises(NotFound, match="expected one of task, rubric, sandbox, badge, got 'bagde'"):
+        catalog.schema("bagde")
 
 
 # The lock

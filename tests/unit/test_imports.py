@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 #: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
 ROOMS = """
     errors waiting settings digest bundle limits logs
-    authored profile rubric manifest rules taskfile task achievement issuer catalog
+    authored profile rubric manifest rules taskfile task svg requirement badgefile achievement issuer catalog
     entry zips tars archive intake
     harness
     sandbox
     pressure memory gauge
-    results scoring record evidence
+    results scoring record evidence merit
     signer proof verify report page
     merkle note openbadges
     schema ledger migrations database log awards learners leases attempts admission store
@@ -27,7 +27,7 @@ ROOMS = """
     supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup testing
-    display cli_health cli_operate cli_tasks cli_keys cli_awards cli_verify cli __main__ __init__
+    display cli_health cli_operate cli_tasks cli_badges cli_keys cli_awards cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
