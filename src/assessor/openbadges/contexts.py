@@ -63,12 +63,14 @@ class Contexts:
         documents: each URL's document, as it would be served.
         words: every term that any of them defines, at whatever depth.
         meanings: every IRI that any of them has a term for.
+        vocabularies: where words go that none of them defines; none of those that come with packages has one.
         derived: what `graph` makes of these, kept here so that it never serves others with the same URLs.
     """
 
     documents: Mapping[str, Mapping[str, Any]]
     words: frozenset[str]
     meanings: frozenset[str]
+    vocabularies: tuple[str, ...]
     derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def with_more(self, more: Mapping[str, Mapping[str, Any]]) -> Contexts:
@@ -87,11 +89,13 @@ def known() -> Contexts:
 
 
 def _make(documents: Mapping[str, Mapping[str, Any]]) -> Contexts:
-    defined = [pair for document in documents.values() for pair in _definitions(document.get("@context"))]
+    tops = [document.get("@context") for document in documents.values()]
+    defined = [pair for top in tops for pair in _definitions(top)]
     return Contexts(
         documents=documents,
         words=frozenset(term for term, _ in defined),
         meanings=frozenset(meaning for _, meaning in defined),
+        vocabularies=tuple(top["@vocab"] for top in tops if isinstance(top, dict) and "@vocab" in top),
     )
 
 

@@ -75,7 +75,7 @@ def check_words(document: Mapping[str, Any], *, known: contexts.Contexts) -> Non
     for where, credential in _credentials(document):
         _contexts(credential.get("@context"), where, known)
         _keys(_alone(credential), where, known)
-    _described_once(document)
+        _described_once(credential)
 
 
 def check_terms(document: Mapping[str, Any], *, known: contexts.Contexts) -> None:
@@ -113,7 +113,7 @@ def expand(document: Mapping[str, Any], *, known: contexts.Contexts) -> list[Any
             raise VerificationFailed(
                 "terms", f"expected words that the contexts define and whole IRIs, got {came!r}"
             )
-        if iri not in written and iri not in known.meanings:
+        if not (iri in written or iri in known.meanings or iri.startswith(known.vocabularies)):
             raise VerificationFailed(
                 "terms", f"expected every IRI written in full, got a short form of {iri}"
             )
@@ -254,32 +254,40 @@ def _types(value: Any, where: str, known: contexts.Contexts) -> None:
             )
 
 
-def _described_once(document: Mapping[str, Any]) -> None:
+def _described_once(credential: Mapping[str, Any]) -> None:
     """Statements about a node count wherever they stand; a reader looks in one place."""
-    relied_on = {
-        node
-        for _, credential in _credentials(document)
-        for node in [credential.get("id"), *_ids(credential)]
-        if isinstance(node, str)
-    }
-    said: dict[str, str] = {}
-    for where, value in _objects(document, ""):
+    name = credential.get("id")
+    said: dict[object, str] = {}
+    for where, value in _relied_on(credential):
         node = value.get("id")
-        if node not in relied_on or value.keys() <= _ASIDE:
-            continue
-        text = json.dumps(_without(value, top=True), sort_keys=True)
-        if said.setdefault(node, text) != text:
-            raise VerificationFailed(
-                "contexts",
-                f"{where}: expected {node} described once, or in the same words each time, got other words: "
-                "what was signed about it could be moved out of sight",
-            )
+        if isinstance(node, str) and not (node == name and value.keys() <= _ASIDE):
+            _same(said.setdefault(node, _words(value)), value, where)
+    for where, value in _objects(credential, ""):
+        if value.get("id") in said and not value.keys() <= _ASIDE:
+            _same(said[value["id"]], value, where)
 
 
-def _ids(credential: Mapping[str, Any]) -> Iterator[object]:
+def _relied_on(credential: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects that a verifier decides by, with their places; the credential itself is the first."""
+    yield "", credential
     for key, value in credential.items():
-        if key not in _PEOPLE and key not in EMBEDDING:
-            yield from (one.get("id") for one in _listed(value) if isinstance(one, Mapping))
+        if key not in _PEOPLE and key not in EMBEDDING and key != "proof":
+            for one in _listed(value):
+                if isinstance(one, Mapping):
+                    yield f"/{key}", one
+
+
+def _same(text: str, value: Mapping[str, Any], where: str) -> None:
+    if text != _words(value):
+        raise VerificationFailed(
+            "contexts",
+            f"{where}: expected {value['id']} described once, or in the same words each time, got other "
+            "words: what was signed about it could be moved out of sight",
+        )
+
+
+def _words(value: Mapping[str, Any]) -> str:
+    return json.dumps(_without(value, top=True), sort_keys=True)
 
 
 def _objects(value: Any, where: str, *, everywhere: bool = False) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -113,7 +113,8 @@ def _plain(value: object) -> None:
                 "limits", f"expected whole numbers up to 2**53 - 1, got {value.bit_length()} bits"
             )
     elif isinstance(value, float):
-        if not math.isfinite(value) or float(f"{value:.14e}") != value or abs(value) >= 1e21:
+        short = math.isfinite(value) and float(f"{value:.14e}") == value
+        if not short or not (1e-100 < abs(value) < 1e21 or repr(value) == "0.0"):
             raise VerificationFailed(
                 "limits",
                 f"expected numbers of at most fifteen digits, got {value!r}: implementations differ on how "

@@ -98,9 +98,9 @@ def decode(encoded: str, limit: int = LIMIT_BYTES) -> Bits:
 
 def credential(
     *,
-    url: str,
+    id: str,
     issuer: str | Mapping[str, Any],
-    positions: Iterable[int],
+    revoked: Iterable[int],
     valid_from: datetime,
     valid_until: datetime,
     size: int = SIZE,
@@ -110,9 +110,9 @@ def credential(
     """The list as a credential, not signed.
 
     Args:
-        url: where it is published; its id.
+        id: the URL where it is published.
         issuer: the DID of the issuer, or its profile.
-        positions: the bits that are set.
+        revoked: positions of the credentials that were; the bits that are set.
         valid_from: when it was made.
         valid_until: when it must have been published anew; a list past that says nothing.
         size: how many bits.
@@ -120,16 +120,16 @@ def credential(
         ttl_ms: for how long a reader may keep a copy.
     """
     subject: dict[str, Any] = {
-        "id": f"{url}#list",
+        "id": f"{id}#list",
         "type": "BitstringStatusList",
         "statusPurpose": purpose,
-        "encodedList": encode(size, positions),
+        "encodedList": encode(size, revoked),
     }
     if ttl_ms is not None:
         subject["ttl"] = ttl_ms
     return {
         "@context": [contexts.CREDENTIALS_V2],
-        "id": url,
+        "id": id,
         "type": ["VerifiableCredential", LIST_TYPE],
         "issuer": issuer,
         "validFrom": _text(valid_from),
