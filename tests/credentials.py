@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from assessor.openbadges import contexts, did, linked
 
 STANDARDS = Path(__file__).parents[2] / "shared" / "standards"
-NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 RAW = KEY.public_key().public_bytes_raw()
 ISSUER = did.did_key(RAW)
@@ -26,8 +26,8 @@ BADGE: dict[str, Any] = {
     "type": ["VerifiableCredential", "OpenBadgeCredential"],
     "name": "Median",
     "issuer": {"id": ISSUER, "type": ["Profile"], "name": "School"},
-    "validFrom": "2030-01-01T00:00:00Z",
-    "validUntil": "2031-01-01T00:00:00Z",
+    "validFrom": "2020-01-01T00:00:00Z",
+    "validUntil": "2090-01-01T00:00:00Z",
     "credentialStatus": {
         "id": "https://school.example/status/1#7",
         "type": "BitstringStatusListEntry",
