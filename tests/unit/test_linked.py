@@ -565,7 +565,7 @@ def test_embedded_endorsement_may_have_a_context_and_its_words_are_checked() -> 
 )
 def test_text_beyond_the_limits_is_refused(text: str, name: str, says: str) -> None:
     with pytest.raises(VerificationFailed, match=re.escape(says)) as caught:
-        screen.read(text)
+        screen.check(screen.read(text))
     assert caught.value.check == name
 
 

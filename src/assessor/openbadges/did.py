@@ -87,18 +87,17 @@ def did_web(base_url: str) -> str:
     Raises:
         SettingInvalid: it is not such a URL.
     """
+    # Never repeated: who mistypes a URL with a password must not find it in a log, nor in a cause.
+    wrong = SettingInvalid(
+        "expected https://host[:port][/path] without user, query and fragment, got another URL"
+    )
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingInvalid(
-            f"expected https://host[:port][/path], got a URL that is not one: {error}"
-        ) from error
+    except ValueError:
+        raise wrong from None
     if parts.scheme != "https" or not host or parts.query or parts.fragment or "@" in base_url:
-        # Not quoted in full: who mistypes a URL with a password must not find it in a log.
-        raise SettingInvalid(
-            f"expected https://host[:port][/path] without user, query and fragment, got {parts.scheme}://..."
-        )
+        raise wrong
     domain = host.encode("idna").decode() if not host.isascii() else host
     if ":" in domain:
         raise SettingInvalid("expected a domain name, which did:web needs, got an IP address")

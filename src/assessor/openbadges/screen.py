@@ -16,12 +16,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from assessor.errors import VerificationFailed
 
-LIMIT_BYTES = 512 * 1024
+LIMIT_BYTES = 1024**2
 LIMIT_DEPTH = 24
 LIMIT_OBJECTS = 2000
 LIMIT_VALUES = 20_000
@@ -51,16 +51,26 @@ def read(data: bytes | str) -> dict[str, Any]:
         raise VerificationFailed("json", f"expected JSON, got: {error}") from error
     if not isinstance(document, dict):
         raise VerificationFailed("json", f"expected a JSON object, got {type(document).__name__}")
-    check(document)
+    for _ in _bounded(document):
+        pass
     return document
 
 
 def check(document: Mapping[str, Any]) -> None:
-    """Nothing, where the document is within the limits.
+    """Nothing, where the document is within the limits and there is one way to write it as RDF.
 
     Raises:
         VerificationFailed: `limits`, and which.
     """
+    for value in _bounded(document):
+        if isinstance(value, str):
+            _writable(value)
+        elif not isinstance(value, bool) and isinstance(value, int | float):
+            _plain(value)
+
+
+def _bounded(document: Mapping[str, Any]) -> Iterator[Any]:
+    """Every key and every value that holds no others."""
     objects = values = size = 0
     waiting: list[tuple[Any, int]] = [(document, 1)]
     while waiting:
@@ -77,14 +87,16 @@ def check(document: Mapping[str, Any]) -> None:
             for key in value:
                 if not isinstance(key, str):
                     raise VerificationFailed("limits", f"expected keys of text, got {key!r}")
-                size += len(_text(key))
+                size += len(key)
+                yield key
             waiting.extend((one, depth + 1) for one in value.values())
         elif isinstance(value, list):
             waiting.extend((one, depth + 1) for one in value)
-        elif isinstance(value, str):
-            size += len(_text(value))
+        elif value is None or isinstance(value, str | int | float):
+            size += len(value) if isinstance(value, str) else 0
+            yield value
         else:
-            _plain(value)
+            raise VerificationFailed("limits", f"expected JSON values, got {type(value).__name__}")
         _at_most(LIMIT_BYTES, size, "letters")
 
 
@@ -93,7 +105,7 @@ def _at_most(limit: int, came: int, what: str) -> None:
         raise VerificationFailed("limits", f"expected at most {limit} {what}, got {came} or more")
 
 
-def _text(text: str) -> str:
+def _writable(text: str) -> None:
     found = _UNWRITABLE.search(text)
     if found is not None:
         raise VerificationFailed(
@@ -101,18 +113,15 @@ def _text(text: str) -> str:
             f"expected text without control characters, got U+{ord(found[0]):04X} in {text[:40]!r}: "
             "implementations differ on how to sign it",
         )
-    return text
 
 
-def _plain(value: object) -> None:
-    if value is None or isinstance(value, bool):
-        return
+def _plain(value: float) -> None:
     if isinstance(value, int):
         if abs(value) > _SAFE_INTEGER:
             raise VerificationFailed(
                 "limits", f"expected whole numbers up to 2**53 - 1, got {value.bit_length()} bits"
             )
-    elif isinstance(value, float):
+    else:
         short = math.isfinite(value) and float(f"{value:.14e}") == value
         if not short or not (1e-100 < abs(value) < 1e21 or repr(value) == "0.0"):
             raise VerificationFailed(
@@ -120,8 +129,6 @@ def _plain(value: object) -> None:
                 f"expected numbers of at most fifteen digits, got {value!r}: implementations differ on how "
                 "to sign it",
             )
-    else:
-        raise VerificationFailed("limits", f"expected JSON values, got {type(value).__name__}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
