@@ -147,7 +147,7 @@ class Leases(Database):
             )
 
     def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:
-        """Write what came of an attempt; with evidence, its leaf in the log; with a pass, that awards are due.
+        """Write what came of an attempt; with evidence its leaf in the log, with a pass that awards are due.
 
         Args:
             of: a worker's claim, or (for a review, or a rescore that no worker has taken) the attempt as

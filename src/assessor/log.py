@@ -37,6 +37,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from assessor import digest as digests
 from assessor import ledger, merkle, note, proof, schema, tiles
 from assessor.database import Database
 from assessor.errors import KeyFault, LogFault, NotFound, VerificationFailed
@@ -49,7 +50,7 @@ COUNTER = "leaves"
 CHECKPOINT = "checkpoint"
 
 #: A process that is so many leaves behind begins again from the tiles, which others have written.
-BEHIND = 4096
+BEHIND = 512
 
 _MEND = "nothing is signed until the database is brought back from a backup"
 
@@ -177,7 +178,7 @@ class Log:
         hash_ = merkle.leaf_hash(note.entry(kind, digest, salt))
         with self._lock:
             last = self._last()
-            if last is None or last.size <= index:
+            if last is None or last.size <= index or last.origin != self._origin:
                 last = self.checkpoint()
             else:
                 self._grow(last)
@@ -220,6 +221,11 @@ class Log:
         """
         with self._lock:
             made = self.checkpoint()
+            if made.origin != self._origin:
+                raise LogFault(
+                    f"log {self._origin}: the newest tree is signed in the name of {made.origin}, by a "
+                    "process with other settings: stop it, or start this one again"
+                )
             anew = not self._follows(tiles.read(target / CHECKPOINT), made, str(target))
             for level in range(len(self._tree.edge.levels)):
                 for index in range(made.size >> (merkle.HEIGHT * (level + 1))):
@@ -241,8 +247,21 @@ class Log:
         if not self._looked:
             self._grow(last)
             self._follows(shown, last, str(self._folder))
+            if last is not None and last.origin != self._origin:
+                self._rename(last)
             self._looked = True
         return last
+
+    def _rename(self, last: Checkpoint) -> None:
+        """Begin under a new name, by a leaf that says so: one size is never signed in two names."""
+        with self._database.writing() as connection:
+            append(
+                connection,
+                kind=Kind.LOG,
+                subject=self._origin,
+                digest=digests.sha256(last.note),
+                salt=bytes(note.SALT_BYTES[0]),
+            )
 
     def _grow(self, last: Checkpoint | None) -> None:
         """Take all leaves in, and see that they begin with what was signed last."""

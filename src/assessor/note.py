@@ -59,6 +59,9 @@ class Kind(StrEnum):
     EVIDENCE = "evidence"  #: an evidence record, by the digest of its bytes
     AWARD = "award"  #: a signed credential, by the digest of its bytes
     STATUS = "status"  #: a change of an award's status, by the digest of what says so
+    LOG = (
+        "log"  #: the log's beginning under a new name, by the digest of the last checkpoint under the old one
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ class Tree:
         """
         query = sa.select(_L.index, _L.entry).where(_L.index >= start, _L.index < end).order_by(_L.index)
         with self._database.reading() as connection:
-            rows = connection.execute(query).tuples().all()
+            rows = connection.execute(query).all()
         return _whole(rows, start, end - start)
 
     def _after(self, start: int) -> Iterator[tuple[bytes, ...]]:
@@ -129,7 +129,7 @@ class Tree:
         while True:
             query = sa.select(_L.index, _L.entry).where(_L.index >= start).order_by(_L.index).limit(BATCH)
             with self._database.reading() as connection:
-                rows = connection.execute(query).tuples().all()
+                rows = connection.execute(query).all()
             if not rows:
                 return
             yield _whole(rows, start, len(rows))
@@ -222,7 +222,7 @@ def _partials(root: Path, level: int, index: int) -> Path:
     return (root / merkle.tile_path(level, index, 1)).parent
 
 
-def _whole(rows: Sequence[tuple[int, bytes]], start: int, count: int) -> tuple[bytes, ...]:
+def _whole(rows: Sequence[sa.Row[int, bytes]], start: int, count: int) -> tuple[bytes, ...]:
     """The entries of these rows, none of which is missing."""
     found = [index for index, _ in rows]
     for wanted, came in zip(range(start, start + count), [*found, "none"], strict=False):
