@@ -1,10 +1,9 @@
 """The transparency log: every evidence record, award and change of status, in a tree that only grows.
 
-Comes in: a transaction that a leaf is to be part of; the log's key, a folder, a clock. Goes out: checkpoints,
-proofs, and a tree of files that any web server can serve. The formats are `note`'s and `merkle`'s, the tiles
-`tiles`'.
+Comes in: the leaves that `append` has made part of transactions (see `leaves`); the log's key, a folder, a
+clock. Goes out: checkpoints, proofs, and a tree of files that any web server can serve. The formats are
+`note`'s and `merkle`'s, the tiles `tiles`'.
 
-    append       in the transaction of what the leaf commits to, so that neither is there without the other
     checkpoint   leaves -> tiles -> root -> beside the last one? -> signed -> row -> file -> shown
     proof        leaf -> checkpoint that has it -> path -> checked -> text
     write        checkpoint -> tiles and entries -> checkpoint's file
@@ -25,8 +24,6 @@ Source: https://c2sp.org/tlog-tiles, https://c2sp.org/tlog-checkpoint.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import shutil
 import threading
 from collections.abc import Callable
@@ -38,15 +35,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assessor import digest as digests
-from assessor import ledger, merkle, note, proof, schema, tiles
+from assessor import leaves, ledger, merkle, note, proof, schema, tiles
 from assessor.database import Database
 from assessor.errors import KeyFault, LogFault, NotFound, VerificationFailed
+from assessor.leaves import append, append_missing, evidence_salt
 from assessor.note import Checkpoint, Kind
 
-__all__ = ["Checkpoint", "Kind", "Log", "append", "evidence_salt"]
+__all__ = ["Checkpoint", "Kind", "Log", "append", "append_missing", "evidence_salt"]
 
-#: Its row in the counters: how many leaves there are. Who writes a leaf or a checkpoint holds its lock.
-COUNTER = "leaves"
 CHECKPOINT = "checkpoint"
 
 #: A process that is so many leaves behind begins again from the tiles, which others have written.
@@ -54,46 +50,11 @@ BEHIND = 512
 
 _MEND = "nothing is signed until the database is brought back from a backup"
 
-_C = schema.counters.c
-_L = ledger.leaves.c
-_P = ledger.checkpoints.c
-
-
-def append(connection: sa.Connection, *, kind: Kind, subject: str, digest: str, salt: bytes) -> int:
-    """Make a leaf part of a transaction; its index.
-
-    The last thing in it, if that can be: where a database has several writers, others that append wait for
-    its end. The same again gives the leaf that is there.
-
-    Args:
-        connection: inside a transaction that may write.
-        kind: what the leaf stands for.
-        subject: the id that a proof is found by again; no part of the leaf.
-        digest: of what the leaf commits to.
-        salt: 16 to 64 bytes, random or a secret's; of this leaf alone.
-    """
-    entry = note.entry(kind, digest, salt)
-    index = _locked(connection)
-    same = sa.select(_L.index).where(_L.kind == kind.value, _L.subject == subject, _L.digest == digest)
-    found: int | None = connection.execute(same).scalar()
-    if found is not None:
-        return found
-    connection.execute(schema.counters.update().where(_C.name == COUNTER).values(value=index + 1))
-    connection.execute(
-        ledger.leaves.insert().values(
-            index=index, kind=kind.value, subject=subject, salt=salt, digest=digest, entry=entry
-        )
-    )
-    return index
-
-
-def evidence_salt(learner_salt: bytes, attempt_id: str) -> bytes:
-    """The salt of an evidence record's leaf: it tells nothing of the learner's, from which it comes.
-
-    It is kept with the leaf and published with the proof, and stays when the learner is erased: the record
-    that it opens the leaf for stays too.
-    """
-    return hmac.new(learner_salt, b"leaf\x00" + attempt_id.encode(), hashlib.sha256).digest()
+# Made once: to make a statement takes longer than to run it.
+_SIGNED = ledger.checkpoints.insert()
+_NEWEST = sa.select(ledger.checkpoints).order_by(ledger.checkpoints.c.size.desc()).limit(1)
+_LARGEST = sa.select(sa.func.max(ledger.checkpoints.c.size))
+_UNTIL = sa.select(schema.keys.c.until).where(schema.keys.c.key_id == sa.bindparam("key_id"))
 
 
 class Log:
@@ -167,14 +128,11 @@ class Log:
             NotFound: there is no such leaf.
             LogFault, KeyFault, StoreFault: as `checkpoint`.
         """
-        leaf = sa.select(_L.index, _L.salt).where(
-            _L.kind == kind.value, _L.subject == subject, _L.digest == digest
-        )
         with self._database.reading() as connection:
-            row = connection.execute(leaf).first()
-        if row is None:
+            found = leaves.find(connection, kind=kind, subject=subject, digest=digest)
+        if found is None:
             raise NotFound(f"log: expected a leaf for {kind.value} {subject}, {digest}: there is none")
-        index, salt = row
+        index, salt = found
         hash_ = merkle.leaf_hash(note.entry(kind, digest, salt))
         with self._lock:
             last = self._last()
@@ -303,25 +261,23 @@ class Log:
     def _keep(self, made: Checkpoint, *, after: Checkpoint | None) -> bool:
         """Commit what was signed; not where something else was signed since `after`."""
         with self._database.writing() as connection:
-            leaves = _locked(connection)
-            if _newest(connection) != after:
+            count = leaves.locked(connection)
+            if connection.execute(_LARGEST).scalar() != (None if after is None else after.size):
                 return False
-            if leaves < made.size:
+            if count < made.size:
                 raise LogFault(
-                    f"log: expected {made.size} leaves in the store, as were there before, got {leaves}: the "
+                    f"log: expected {made.size} leaves in the store, as were there before, got {count}: the "
                     "database was put back while this process ran; nothing was signed"
                 )
-            retired = sa.select(schema.keys.c.until).where(schema.keys.c.key_id == self._signer.key_id)
-            until = connection.execute(retired).scalar()
+            until = connection.execute(_UNTIL, {"key_id": self._signer.key_id}).scalar()
             if until is not None:
                 raise KeyFault(
                     f"log: expected the key that is in use, got {self._signer.key_id}, which was retired "
                     f"{until.isoformat()}: start this process again"
                 )
             connection.execute(
-                ledger.checkpoints.insert().values(
-                    size=made.size, root=made.root, note=made.note, signed_at=self._clock()
-                )
+                _SIGNED,
+                {"size": made.size, "root": made.root, "note": made.note, "signed_at": self._clock()},
             )
         return True
 
@@ -375,15 +331,8 @@ class Log:
         return merkle.bundle(entries)
 
 
-def _locked(connection: sa.Connection) -> int:
-    """How many leaves there are, and nobody else adds one before this transaction ends."""
-    query = sa.select(_C.value).where(_C.name == COUNTER).with_for_update()
-    value: int = connection.execute(query).scalar_one()
-    return value
-
-
 def _newest(connection: sa.Connection) -> Checkpoint | None:
-    row = connection.execute(sa.select(ledger.checkpoints).order_by(_P.size.desc()).limit(1)).first()
+    row = connection.execute(_NEWEST).first()
     if row is None:
         return None
     origin = note.read_checkpoint(row.note).origin

@@ -31,6 +31,11 @@ from assessor.merkle import HEIGHT, WIDTH
 BATCH = 4096
 
 _L = ledger.leaves.c
+_AFTER = (
+    sa.select(_L.index, _L.entry)
+    .where(_L.index >= sa.bindparam("start"), _L.index < sa.bindparam("end"))
+    .order_by(_L.index)
+)
 
 
 class Tree:
@@ -119,23 +124,19 @@ class Tree:
         Raises:
             LogFault: one of them is missing.
         """
-        query = sa.select(_L.index, _L.entry).where(_L.index >= start, _L.index < end).order_by(_L.index)
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        return _whole(rows, start, end - start)
+        return _whole(self._rows(start, end), start, end - start)
 
     def _after(self, start: int) -> Iterator[tuple[bytes, ...]]:
         """The entries of all leaves from this one on, some at a time."""
-        while True:
-            query = sa.select(_L.index, _L.entry).where(_L.index >= start).order_by(_L.index).limit(BATCH)
-            with self._database.reading() as connection:
-                rows = connection.execute(query).all()
-            if not rows:
-                return
+        while rows := self._rows(start, start + BATCH):
             yield _whole(rows, start, len(rows))
+            start += len(rows)
             if len(rows) < BATCH:
                 return
-            start += len(rows)
+
+    def _rows(self, start: int, end: int) -> Sequence[sa.Row[int, bytes]]:
+        with self._database.reading() as connection:
+            return connection.execute(_AFTER, {"start": start, "end": end}).all()
 
     def _partial(self, size: int, level: int) -> tuple[bytes, ...]:
         """The hashes of the partial tile of a level, in a tree of this size."""

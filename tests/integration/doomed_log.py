@@ -7,8 +7,8 @@
 
 A life is a forked child that dies by SIGKILL at a step: the moment before and the moment after each file gets
 its name and each transaction is committed. Each home sees four: killed at its own step, then at another one
-while it mends what was left, then at the first one of all, and one that lives. There are as many homes as steps,
-and one more. One line of JSON for each life, with what the child said before it died: leaves that were
+while it mends what was left, then at the first one of all, and one that lives. There are as many homes as
+steps, and one more. One line of JSON for each life, with what the child said before it died: leaves that were
 committed, notes and proofs that were shown.
 
 Run by `test_log_faults`.

@@ -723,3 +723,18 @@ def test_proof_holds_for_no_other_record(bench: Bench, judged: Store) -> None:
     text = bench.log.proof(Kind.EVIDENCE, "a0", "record0")
     with pytest.raises(VerificationFailed):
         note.verify_proof(text, digest="record1", kind=Kind.EVIDENCE, keys=[bench.log.key])
+
+
+def test_evidence_that_is_older_than_the_log_gets_its_leaves_once(bench: Bench, judged: Store) -> None:
+    with judged.writing() as connection:
+        connection.execute(ledger.leaves.delete())
+        connection.execute(schema.counters.update().where(schema.counters.c.name == "leaves").values(value=0))
+    salts = itertools.count()
+
+    def missing() -> int:
+        return log.append_missing(judged, new_salt=lambda: bytes([next(salts)]) * 16, limit=1)
+
+    assert [missing(), missing(), missing()] == [1, 1, 0]
+    assert [row[2:4] for row in rows(judged, ledger.leaves)] == [("a0", bytes(16)), ("a1", b"\x01" * 16)]
+    text = bench.log.proof(Kind.EVIDENCE, "a1", "record1")
+    note.verify_proof(text, digest="record1", kind=Kind.EVIDENCE, keys=[bench.log.key])
