@@ -15,6 +15,7 @@
     │   ├── StoreFault          the database cannot be read or written
     │   ├── BlobFault           the blob store cannot be read or written
     │   ├── QueueFault          the queue server cannot be reached
+    │   ├── LogFault            the log cannot go on without contradicting what it has signed
     │   ├── KeyFault            a signing key is missing, unreadable or not the one in use
     │   └── Pressed             a disk, memory or the engine's patience is short; nothing is lost by waiting
     ├── Fault                   nobody's doing: try again
@@ -112,6 +113,10 @@ class BlobFault(OperatorError):
 
 class QueueFault(OperatorError):
     """The queue server cannot be reached."""
+
+
+class LogFault(OperatorError):
+    """The log cannot go on without contradicting what it has signed; nothing was signed."""
 
 
 class KeyFault(OperatorError):

@@ -36,7 +36,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import schema
+from assessor import ledger, log, schema, scoring
 from assessor.database import Database
 from assessor.errors import LeaseLost, NotFound
 from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
@@ -147,7 +147,7 @@ class Leases(Database):
             )
 
     def conclude(self, of: Claim | Attempt, conclusion: Conclusion, *, now: datetime) -> None:
-        """Write what came of an attempt, and its evidence with it.
+        """Write what came of an attempt; with evidence its leaf in the log, with a pass that awards are due.
 
         Args:
             of: a worker's claim, or (for a review, or a rescore that no worker has taken) the attempt as
@@ -193,6 +193,16 @@ class Leases(Database):
                     envelope=row.envelope,
                     key_id=row.key_id,
                 )
+            )
+            if conclusion.verdict == scoring.Verdict.PASSED:
+                connection.execute(ledger.due.insert().values(attempt_id=attempt_id))
+            # The last thing: from here on others that are concluded wait.
+            log.append(
+                connection,
+                kind=log.Kind.EVIDENCE,
+                subject=attempt_id,
+                digest=row.record,
+                salt=log.evidence_salt(_learner_salt(connection, attempt_id), attempt_id),
             )
 
     def fault(
@@ -414,6 +424,17 @@ def _append(connection: sa.Connection, claim: Claim, events_json: Sequence[bytes
             for position, body in enumerate(events_json, start=first)
         ],
     )
+
+
+def _learner_salt(connection: sa.Connection, attempt_id: str) -> bytes:
+    submission = sa.select(_A.submission_id).where(_A.id == attempt_id).scalar_subquery()
+    query = sa.select(schema.learners.c.salt).join(schema.submissions)
+    found = connection.execute(query.where(schema.submissions.c.id == submission))
+    salt: bytes | None = found.scalar_one()
+    if salt is None:
+        # Who erases a learner ends what is open of theirs first.
+        raise NotFound(f"attempt {attempt_id}: expected one whose learner is there, they were erased")
+    return salt
 
 
 def _lost(connection: sa.Connection, attempt_id: str, expected: str) -> LeaseLost:
