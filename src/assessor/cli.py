@@ -27,6 +27,7 @@ from assessor import (
     publish,
     reproduce,
     settings,
+    signer,
     verify,
     waiting,
     wiring,
@@ -313,8 +314,9 @@ def verify_(
             pack.task,
             pack.submission,
         )
-    paths = keys or wiring.public_keys(config)
-    if not paths:
+    trusted = [signer.load_public(_read(path), name=str(path)) for path in keys]
+    trusted = trusted or [*wiring.public_keys(config)]
+    if not trusted:
         raise VerificationFailed("signature", "expected a key to trust: name one with --key, got none")
     held: list[verify.Check] = []
     talk = Console(stderr=True)
@@ -327,7 +329,7 @@ def verify_(
         record=record,
         run=run,
         envelope=envelope,
-        keys=proof.keys(proof.load_public(_read(path), name=str(path)) for path in paths),
+        keys=proof.keys(trusted),
         submission=submission,
         bundle=bundle,
         snapshot=task,

@@ -21,7 +21,7 @@ def test_empty_environment_means_everything_in_the_folder_at_hand(
     assert (found.blobs_url, found.redis_url) == (f"{tmp_path}/.assessor/blobs", None)
     assert found.sandbox is settings.SandboxKind.DOCKER
     assert (found.spool, found.evidence) == (found.home / "spool", found.home / "evidence")
-    assert found.key == found.home / "keys" / "engine.pem"
+    assert found.keys == found.home / "keys"
     assert list(tmp_path.iterdir()) == [], "reading makes nothing"
 
 
