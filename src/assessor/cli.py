@@ -33,6 +33,7 @@ from assessor import (
     wiring,
 )
 from assessor.cli_badges import badges
+from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
@@ -80,6 +81,7 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
 
 main.add_command(author)
 main.add_command(badges)
+main.add_command(keys_)
 for command in operate:
     main.add_command(command)
 

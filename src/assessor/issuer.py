@@ -96,7 +96,11 @@ def _https(value: object) -> object:
     return str(value)
 
 
-_Url = Annotated[str, BeforeValidator(_https), Field(max_length=300)]
+_Url = Annotated[
+    str,
+    BeforeValidator(_https),
+    Field(max_length=300, json_schema_extra={"pattern": "^https?://[^/?#@]+(/[^/?#]+)*$"}),
+]
 _Email = Annotated[str, *authored.matching(r"[^@\s]{1,64}@[^@\s]{1,255}", "an e-mail address")]
 _Image = Annotated[
     str, *authored.matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(svg|png)", "a file beside it, .svg or .png")

@@ -17,7 +17,7 @@ was retired between the two.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -366,7 +366,7 @@ def method_id(issuer: str, key: PublicKey) -> str:
     return f"{issuer}#{did.multikey(key.raw)}"
 
 
-def methods(issuer: str, keys: tuple[PublicKey, ...]) -> tuple[did.Method, ...]:
+def methods(issuer: str, keys: Iterable[PublicKey]) -> tuple[did.Method, ...]:
     """What an issuer's DID document lists: its keys, retired ones with the time of their end.
 
     Args:

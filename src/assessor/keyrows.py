@@ -61,7 +61,7 @@ def read(connection: sa.Connection, purpose: Purpose | None = None) -> tuple[Key
 
     Where nobody noted the engine's keys, they are those that evidence names.
     """
-    query = sa.select(schema.keys).order_by(_K.since.nulls_first(), _K.until, _K.key_id)
+    query = sa.select(schema.keys).order_by(_K.since.nulls_first(), _K.until.nulls_last(), _K.key_id)
     if purpose is not None:
         query = query.where(_K.purpose == purpose.value)
     found = tuple(

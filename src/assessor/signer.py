@@ -32,6 +32,10 @@ from assessor.errors import KeyFault
 #: Where packages register the factories of their signers.
 GROUP = "assessor.signers"
 
+#: The shortest passphrase for a key file. It has to be long: guessing is slowed by 2,048 rounds of PBKDF2,
+#: all that a PKCS #8 file gets here.
+PASSPHRASE_CHARACTERS = 12
+
 #: What a signer from elsewhere is tried with; no form that is signed here begins like it.
 _TRIAL = b"assessor: is this key there?"
 
@@ -119,9 +123,18 @@ class LocalSigner:
         return self._private.sign(data)
 
     def dump(self, passphrase: str | None) -> bytes:
-        """The private half as PEM (PKCS #8), encrypted where there is a passphrase."""
+        """The private half as PEM (PKCS #8), encrypted where there is a passphrase.
+
+        Raises:
+            KeyFault: the passphrase is too short to keep anybody out.
+        """
         sealed: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:
+            if len(passphrase) < PASSPHRASE_CHARACTERS:
+                raise KeyFault(
+                    f"passphrase: expected {PASSPHRASE_CHARACTERS} characters or more, got {len(passphrase)}",
+                    mend="openssl rand -base64 24, which makes a good one",
+                )
             sealed = serialization.BestAvailableEncryption(passphrase.encode())
         return self._private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed

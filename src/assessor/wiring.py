@@ -268,6 +268,20 @@ def issuer_of(settings: Settings, held: Keyring) -> Issuer:
     return issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
 
 
+def issuer_written(settings: Settings) -> Issuer:
+    """Who awards, as far as it is written: of the DID, how it is named alone, since no key is asked for.
+
+    Raises:
+        FileInvalid: `issuer.yaml`, or its picture, is wrong.
+        SettingInvalid: ASSESSOR_PUBLIC_URL is none.
+    """
+
+    def named(method: Method, _url: str) -> str:
+        return f"did:{method.value}:"
+
+    return issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
+
+
 def public_keys(settings: Settings) -> tuple[PublicKey, ...]:
     """The public keys that evidence of this installation is signed with, retired ones among them.
 

@@ -542,6 +542,18 @@ def test_counts_and_medians_tell_what_is_there(store: Store) -> None:
     assert (counts.queued, counts.running, counts.judged, counts.unjudged) == (1, 1, 2, 0)
 
 
+def test_key_that_nobody_noted_is_known_by_what_it_signed(store: Store) -> None:
+    submit(store)
+    judge(store)
+    with store.writing() as connection:
+        (row,) = keyrows.read(connection, Purpose.ENGINE)
+        assert (row.key_id, row.pem, row.until) == ("key", None, None)
+        assert keyrows.read(connection, Purpose.LOG) == ()
+        keyrows.retire(connection, [row], until=NOW)
+        (row,) = keyrows.read(connection)
+        assert (row.key_id, row.purpose, row.until) == ("key", Purpose.ENGINE, NOW)
+
+
 def test_evidence_under_a_key_that_was_retired_meanwhile_is_not_kept(store: Store) -> None:
     submit(store)
     with store.writing() as connection:
