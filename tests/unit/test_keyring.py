@@ -340,9 +340,10 @@ def test_process_that_dies_while_it_rotates_leaves_the_old_key_or_the_new(
     assert {make().signer(ENGINE).key_id, make().signer(ENGINE).key_id, keys.signer(ENGINE).key_id} == used
     assert make().public(old.key_id).pem == old.public_pem
     # And it can be rotated as if nothing had been.
-    _, new = make().rotate(ENGINE, now=later(2))
+    (gone,), new = make().rotate(ENGINE, now=later(2))
     assert make().signer(ENGINE).key_id == new.key_id
     assert "engine.pem.next" not in files(folder)
+    assert f"retired/{gone.key_id.removeprefix('sha256:')}.pem" not in files(folder)
 
 
 # --- keys that settings give
