@@ -135,7 +135,7 @@ def test_wrong_file_is_refused_by_its_place(text: str, said: str) -> None:
             issuer.PNG + bytes(64 * 1024),
             "a.png: expected at most 65536 bytes, since each badge holds",
         ),
-        ("a.svg", b"<svg/>", "a.svg:1:7: expected <svg> in the namespace"),
+        ("a.svg", b"<svg/>", "a.svg:1:1: expected <svg> in the namespace"),
         ("a.svg", SVG.replace(b"<path", b'<path onclick="x()"'), "a.svg:1:"),
     ],
 )
