@@ -158,9 +158,7 @@ def _problem(case: Case, attempt: Attempt, parts: Parts, config: Settings) -> st
             record=(folder / publish.RECORD).read_bytes(),
             run=(folder / publish.RUN).read_bytes(),
             envelope=(folder / publish.ENVELOPE).read_bytes(),
-            keys=proof.keys(
-                proof.load_public(path.read_bytes(), name=path.name) for path in wiring.public_keys(config)
-            ),
+            keys=proof.keys(wiring.public_keys(config)),
             submission=attempt.submission_id,
         )
     except VerificationFailed as error:

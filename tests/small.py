@@ -11,9 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from assessor import blobs, catalog, manifest, pipeline, proof, publish, testing
+from assessor import blobs, catalog, manifest, pipeline, publish, testing
 from assessor.parts import Parts
 from assessor.sandbox.protocol import Sandbox
 from assessor.store import Attempt, Store, Submission
@@ -208,11 +206,13 @@ def make_bench(root: Path, sandbox: Sandbox | None, *, tasks: catalog.Catalog, l
     """A bench in this folder; its store is the caller's to close."""
     clock, number = Clock(), itertools.count(1)
     (root / "assessor.db").write_bytes(_tables())
+    store = Store.open(f"sqlite:///{root / 'assessor.db'}")
     parts = Parts(
-        store=Store.open(f"sqlite:///{root / 'assessor.db'}"),
+        store=store,
         blobs=blobs.Blobs.open(root / "blobs"),
         sandbox=sandbox,
-        signer=proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32)))),
+        keyring=testing.keys(store, folder=root / "keys", clock=clock),
+        issuer=testing.ISSUER,
         publisher=publish.Publisher(root=root / "evidence"),
         clock=clock,
         new_id=lambda: f"id{next(number):04}",

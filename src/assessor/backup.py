@@ -26,7 +26,7 @@ from typing import Literal
 import pydantic
 import sqlalchemy as sa
 
-from assessor import digest, schema, store
+from assessor import digest, keyrows, schema, store
 from assessor.blobs import Blobs
 from assessor.errors import BlobFault, NotFound, StoreFault
 
@@ -73,7 +73,8 @@ def create(opened: store.Store, blobs: Blobs, target: Path, *, keys: Path | None
         keys: the folder of the signing keys, or None to leave them out.
 
     Raises:
-        StoreFault: the target exists or cannot be written, or the store is not SQLite.
+        StoreFault: the target exists or cannot be written, the store is not SQLite, or a key was rotated at
+            this very moment.
         BlobFault: a blob that the store names is missing or wrong: the backup would be worth nothing.
     """
     if opened.file is None:
@@ -92,10 +93,7 @@ def create(opened: store.Store, blobs: Blobs, target: Path, *, keys: Path | None
             except NotFound as error:
                 raise BlobFault(f"backup: the store names a blob that is missing: {error}") from error
         if keys is not None and keys.exists():
-            (made / KEYS).mkdir(mode=0o700)
-            for key in sorted(keys.iterdir()):
-                if key.is_file():
-                    _copy_private(key, made / KEYS / key.name)
+            _copy_keys(opened, keys, made / KEYS, used)
         contents = Contents(revision=schema.REVISION, keys=sorted(used), files=_entries(made))
         (made / CONTENTS).write_text(json.dumps(contents.model_dump(), indent=1) + "\n")
     return contents
@@ -187,9 +185,27 @@ def _read(database: Path) -> tuple[frozenset[str], set[str]]:
     engine = sa.create_engine(f"sqlite:///{database}", poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
-            return store.digests(connection), store.key_ids(connection)
+            return store.digests(connection), _key_ids(connection)
     finally:
         engine.dispose()
+
+
+def _copy_keys(opened: store.Store, source: Path, target: Path, used: set[str]) -> None:
+    """Copy the key files that fit the copied database; while this writes, nobody rotates a key."""
+    with opened.writing() as connection:
+        keyrows.lock(connection)
+        if _key_ids(connection) != used:
+            raise StoreFault("backup: a key came into use while it was made; make it once more")
+        for key in sorted(path for path in source.rglob("*") if path.is_file()):
+            if key.name.startswith("."):
+                continue  # what a process that died was writing
+            place = target / key.relative_to(source)
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _copy_private(key, place)
+
+
+def _key_ids(connection: sa.Connection) -> set[str]:
+    return {row.key_id for row in keyrows.read(connection)}
 
 
 def _copy_private(source: Path, target: Path) -> None:

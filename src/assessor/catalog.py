@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assessor import achievement, authored, bundle, profile, rubric, task
+from assessor import achievement, authored, bundle, issuer, profile, rubric, task
 from assessor.achievement import Achievement
 from assessor.bundle import Bundle
 from assessor.errors import AuthorError, FileInvalid, NotFound
@@ -37,6 +37,7 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "rubric": rubric.schema,
     "sandbox": profile.schema,
     "badge": achievement.schema,
+    "issuer": issuer.schema,
 }
 
 
@@ -297,7 +298,7 @@ def thaw(snapshot: Bundle) -> Frozen:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of `task`, `rubric`, `sandbox` or `badge` files.
+    """The JSON Schema of `task`, `rubric`, `sandbox`, `badge` or `issuer` files.
 
     Raises:
         NotFound: there is no such kind.

@@ -10,14 +10,15 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 
-from assessor import blobs, doctor, pressure, queueserver, wiring
-from assessor.errors import AssessorError, EngineMissing, NotFound
+from assessor import blobs, doctor, issuer, pressure, queueserver, wiring
+from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound
 from assessor.jobs import Ring
 from assessor.probe import examine as probe
 from assessor.profile import Role
 from assessor.sandbox import engine
 from assessor.sandbox.docker import Docker
 from assessor.settings import SandboxKind, Settings
+from assessor.signer import Purpose
 
 #: In place of a profile's name: every learner's profile in the catalog.
 EVERY = "*"
@@ -68,7 +69,8 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("database", lambda: [_database(settings)]),
         *_told("blobs", lambda: [_blobs(settings)]),
         *_told("queue", lambda: [_queue(settings)]),
-        *_told("key", lambda: [_key(settings)]),
+        *_told("keys", lambda: _keys(settings)),
+        *_told("issuer", lambda: [_issuer(settings)]),
         *_told("room", lambda: _room(settings)),
     ]
 
@@ -182,13 +184,47 @@ def _queue(settings: Settings) -> doctor.Check:
     return _good("queue", f"answers, {waiting} jobs waiting")
 
 
-def _key(settings: Settings) -> doctor.Check:
-    opened = wiring.store(settings)
-    try:
-        key = wiring.signer(settings, opened)
-    finally:
-        opened.close()
-    return _good("key", key.key_id)
+def _keys(settings: Settings) -> list[doctor.Check]:
+    """Each key is where it must be, opens, and is the one in use; none is made."""
+    told = []
+    with contextlib.closing(wiring.store(settings)) as opened:
+        held = wiring.keys_of(settings, opened)
+        for purpose in Purpose:
+            name = f"{purpose.value} key"
+            try:
+                key = held.look(purpose)
+            except KeyFault as error:
+                told.append(doctor.Check(name=name, ok=False, found=error.problem, mend=error.mend))
+                continue
+            if key is None:
+                told.append(_good(name, "not used yet; assessor up makes it"))
+                continue
+            plain = settings.key_passphrase is not None and held.is_plain(purpose)
+            told.append(
+                doctor.Check(
+                    name=name,
+                    ok=not plain,
+                    found=f"{key.key_id}, {held.where(purpose)}",
+                    mend="assessor keys encrypt" if plain else "",
+                )
+            )
+    return told
+
+
+def _issuer(settings: Settings) -> doctor.Check:
+    """Who awards, and whether others can reach what they publish."""
+    with contextlib.closing(wiring.store(settings)) as opened:
+        held = wiring.keys_of(settings, opened)
+        if held.look(Purpose.ISSUER) is None:
+            return _good("issuer", "its key is not used yet")
+        found = wiring.issuer_of(settings, held)
+    why = issuer.doubt(found)
+    said = f"{found.name}, {found.did}, published at {found.url}"
+    if why is None or found.trial:
+        return _good("issuer", said if why is None else f"{said}; {why}")
+    return doctor.Check(
+        name="issuer", ok=False, found=f"{said}; {why}", mend=f"name a public address in {issuer.PATH}"
+    )
 
 
 def _room(settings: Settings) -> list[doctor.Check]:

@@ -27,11 +27,13 @@ from assessor import (
     publish,
     reproduce,
     settings,
+    signer,
     verify,
     waiting,
     wiring,
 )
 from assessor.cli_badges import badges
+from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
 from assessor.errors import AssessorError, VerificationFailed, exit_code
@@ -79,6 +81,7 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
 
 main.add_command(author)
 main.add_command(badges)
+main.add_command(keys_)
 for command in operate:
     main.add_command(command)
 
@@ -313,8 +316,9 @@ def verify_(
             pack.task,
             pack.submission,
         )
-    paths = keys or wiring.public_keys(config)
-    if not paths:
+    trusted = [signer.load_public(_read(path), name=str(path)) for path in keys]
+    trusted = trusted or [*wiring.public_keys(config)]
+    if not trusted:
         raise VerificationFailed("signature", "expected a key to trust: name one with --key, got none")
     held: list[verify.Check] = []
     talk = Console(stderr=True)
@@ -327,7 +331,7 @@ def verify_(
         record=record,
         run=run,
         envelope=envelope,
-        keys=proof.keys(proof.load_public(_read(path), name=str(path)) for path in paths),
+        keys=proof.keys(trusted),
         submission=submission,
         bundle=bundle,
         snapshot=task,

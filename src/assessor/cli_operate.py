@@ -187,7 +187,7 @@ def _examine(context: click.Context, profile: str, as_json: bool) -> None:
 def backup_(config: Settings, target: Path, as_json: bool) -> None:
     """Copy everything that is kept, keys included, to TARGET while the system runs."""
     with wiring.parts(config, boxed=False) as parts:
-        contents = backup.create(parts.store, parts.blobs, target, keys=config.key.parent)
+        contents = backup.create(parts.store, parts.blobs, target, keys=config.keys)
     values = {"backup": str(target), "files": len(contents.files), "keys": contents.keys}
     _print(as_json, values, f"{target}: {len(contents.files)} files, signing keys among them; keep it safe")
 

@@ -7,7 +7,7 @@ Comes in: values. Goes out: rich renderables and JSON values. Text that a learne
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,9 +22,11 @@ from assessor import jobs, judging, report, scoring, waiting
 from assessor.catalog import Frozen
 from assessor.doctor import Check
 from assessor.health import Report, State
+from assessor.keyrows import KeyRow
 from assessor.parts import Parts
 from assessor.probe import examine
 from assessor.sandbox import protocol
+from assessor.signer import Purpose
 from assessor.store import OPEN, Attempt, AttemptState, Store, Submission
 from assessor.waiting import Place
 
@@ -246,6 +248,22 @@ def checks_table(found: Sequence[Check]) -> Table:
     for check in found:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, check.name, Text(check.found), Text(check.mend))
+    return table
+
+
+def keys_table(rows: Sequence[KeyRow], where: Mapping[Purpose, str]) -> Table:
+    """The keys that signed here, and where the private halves of those in use are."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("signs for", "key", "since", "until", "private half"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.purpose.value,
+            f"{row.key_id[:23]}...",
+            "" if row.since is None else f"{row.since:%Y-%m-%d %H:%M}",
+            Text("in use", style="green") if row.until is None else f"{row.until:%Y-%m-%d %H:%M}",
+            Text(where[row.purpose] if row.until is None else ""),
+        )
     return table
 
 

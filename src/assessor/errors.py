@@ -20,6 +20,7 @@
     │   └── Pressed             a disk, memory or the engine's patience is short; nothing is lost by waiting
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
+    │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   └── LeaseLost           another worker has taken the attempt over
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
@@ -120,7 +121,17 @@ class LogFault(OperatorError):
 
 
 class KeyFault(OperatorError):
-    """A signing key is missing, unreadable, or not the one in use."""
+    """A signing key is missing, unreadable, or not the one in use.
+
+    Args:
+        problem: what was expected, what came, and where.
+        mend: the command that mends it, or what to do; the text ends with it.
+    """
+
+    def __init__(self, problem: str, *, mend: str = "") -> None:
+        self.problem = problem
+        self.mend = mend
+        super().__init__(f"{problem}; mend it with: {mend}" if mend else problem)
 
 
 class Pressed(OperatorError):
@@ -133,6 +144,10 @@ class Fault(AssessorError):
 
 class SandboxFault(Fault):
     """A sandbox broke in a way that the submission cannot cause."""
+
+
+class KeyRetired(Fault):
+    """A key was retired between its signature and the row that keeps it; nothing was kept, sign again."""
 
 
 class LeaseLost(Fault):

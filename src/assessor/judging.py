@@ -16,9 +16,10 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
-from assessor.errors import BlobFault, NotFound
+from assessor.errors import BlobFault, KeyRetired, NotFound
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
+from assessor.signer import Signer
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Submission
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,26 @@ def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptStat
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
         log.info("awaiting review", score=str(judged.assessment.total))
         return AttemptState.AWAITING_REVIEW
-    record, run_note, envelope = _signed(judged, parts)
+    try:
+        files = _kept(judged, parts, claim)
+    except KeyRetired as error:
+        log.warning("signed by a key that was retired at this moment; once more", problem=str(error))
+        files = _kept(judged, parts, claim)
+    # From here on the verdict is known and kept; the page is made after it, so that nobody waits for it.
+    _publish(attempt_id, files, parts)
+    log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
+    return AttemptState.JUDGED
+
+
+def _kept(judged: Judged, parts: Parts, claim: Claim | None) -> dict[str, bytes]:
+    """Sign a verdict and keep it; the files of its evidence.
+
+    Raises:
+        KeyRetired: the key was retired meanwhile; nothing was kept.
+        LeaseLost: another worker has the attempt now; nothing was kept.
+    """
+    signing = parts.signer
+    record, run_note, envelope = _signed(judged, parts, signing)
     names = parts.blobs.put_all([record, run_note, envelope, judged.report])
     conclusion = Conclusion(
         state=AttemptState.JUDGED,
@@ -112,19 +132,16 @@ def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptStat
         score=judged.assessment.total,
         level=judged.assessment.level,
         evidence=EvidenceRow(
-            attempt_id=attempt_id,
+            attempt_id=judged.attempt.id,
             record=names[0],
             run=names[1],
             envelope=names[2],
-            key_id=parts.signer.key_id,
+            key_id=signing.key_id,
         ),
         report=names[3],
     )
     parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-    # From here on the verdict is known and kept; the page is made after it, so that nobody waits for it.
-    _publish(attempt_id, _published(record, run_note, envelope, judged.frozen, parts), parts)
-    log.info("judged", verdict=judged.assessment.verdict.value, score=str(judged.assessment.total))
-    return AttemptState.JUDGED
+    return _files(record, run_note, envelope, judged.frozen, signing.key_id, signing.public_pem)
 
 
 def _publish(attempt_id: str, files: Mapping[str, bytes], parts: Parts) -> None:
@@ -205,10 +222,11 @@ def published(attempt_id: str, parts: Parts) -> Path:
         raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {attempt.state.value}")
     frozen = thaw(parts.store.submission(attempt.submission_id).snapshot, parts)
     record, run_note, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
-    return parts.publisher.publish(attempt_id, _published(record, run_note, envelope, frozen, parts))
+    pem = parts.keyring.public(row.key_id).pem
+    return parts.publisher.publish(attempt_id, _files(record, run_note, envelope, frozen, row.key_id, pem))
 
 
-def _signed(judged: Judged, parts: Parts) -> tuple[bytes, bytes, bytes]:
+def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes, bytes]:
     """The record of a judged attempt, the note of its run, and the signed envelope over both."""
     salt = parts.store.salt(judged.submission.learner_id)
     record = evidence.record(
@@ -242,19 +260,19 @@ def _signed(judged: Judged, parts: Parts) -> tuple[bytes, bytes, bytes]:
         versions=judged.run.versions,
         outcome=judged.run.outcome,
     )
-    return record, run_note, proof.seal(evidence.statement(record, run_note), parts.signer)
+    return record, run_note, proof.seal(evidence.statement(record, run_note), signing)
 
 
-def _published(
-    record: bytes, run_note: bytes, envelope: bytes, frozen: catalog.Frozen, parts: Parts
+def _files(
+    record: bytes, run_note: bytes, envelope: bytes, frozen: catalog.Frozen, key_id: str, pem: bytes
 ) -> dict[str, bytes]:
-    """The evidence folder's files."""
-    html = page.evidence_page(record, run_note, frozen=frozen, key_id=parts.signer.key_id)
+    """The evidence folder's files; `pem` is the key that signed it, retired or not."""
+    html = page.evidence_page(record, run_note, frozen=frozen, key_id=key_id)
     return {
         publish.RECORD: record,
         publish.RUN: run_note,
         publish.ENVELOPE: envelope,
-        publish.SIGNER: parts.signer.public_pem,
+        publish.SIGNER: pem,
         publish.PAGE: html.encode(),
     }
 

@@ -36,7 +36,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import ledger, log, schema, scoring
+from assessor import keyrows, ledger, log, schema, scoring
 from assessor.database import Database
 from assessor.errors import LeaseLost, NotFound
 from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
@@ -155,6 +155,7 @@ class Leases(Database):
 
         Raises:
             LeaseLost: the attempt went on without this caller, or is concluded already; nothing was kept.
+            KeyRetired: the key that signed its evidence was retired meanwhile; nothing was kept.
         """
         values: dict[str, Any] = {
             "state": conclusion.state,
@@ -185,6 +186,7 @@ class Leases(Database):
                 return
             if row.attempt_id != attempt_id:
                 raise ValueError(f"expected evidence of attempt {attempt_id}, got that of {row.attempt_id}")
+            keyrows.in_use(connection, row.key_id)
             connection.execute(
                 schema.evidence.insert().values(
                     attempt_id=attempt_id,

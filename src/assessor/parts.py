@@ -11,9 +11,11 @@ from datetime import datetime
 
 import pydantic
 
-from assessor import proof, publish
+from assessor import publish, signer
 from assessor.blobs import Blobs
 from assessor.gauge import Gauge
+from assessor.issuer import Issuer
+from assessor.keyring import Keyring
 from assessor.leases import STARVE_S
 from assessor.sandbox import protocol
 from assessor.store import Store
@@ -28,7 +30,8 @@ class Parts:
         store: the truth about submissions and attempts.
         blobs: content by digest.
         sandbox: where attempts run, or None for a process that runs none.
-        signer: the engine's key.
+        keyring: the keys of engine, issuer and log; asked each time that something is to be signed.
+        issuer: who awards.
         publisher: where evidence folders go.
         clock: the time, aware, UTC.
         new_id: a fresh random id.
@@ -45,7 +48,8 @@ class Parts:
     store: Store
     blobs: Blobs
     sandbox: protocol.Sandbox | None
-    signer: proof.Signer
+    keyring: Keyring
+    issuer: Issuer
     publisher: publish.Publisher
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -57,6 +61,15 @@ class Parts:
     gauge: Gauge | None = None
     rate: Rate | None = None
     starve_s: float = STARVE_S
+
+    @property
+    def signer(self) -> signer.Signer:
+        """The engine's key in use, at this moment.
+
+        Raises:
+            KeyFault: it cannot be used.
+        """
+        return self.keyring.signer(signer.Purpose.ENGINE)
 
 
 @dataclass(frozen=True, kw_only=True)

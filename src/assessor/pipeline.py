@@ -22,6 +22,7 @@ from assessor import bundle, catalog, intake, judging, logs, personal
 from assessor.errors import (
     AssessorError,
     BlobFault,
+    KeyFault,
     LeaseLost,
     Pressed,
     QueueFault,
@@ -122,7 +123,7 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
 
     The last line of defence of a worker: any error that is not a lost lease is a fault of ours, kept with
     the attempt, and leads to another epoch or, after the third, to *unjudged*. One that came of what is short
-    on this machine is kept too, and is none of the three.
+    on this machine, or of a key that is away, is kept too, and is none of the three.
 
     Args:
         attempt_id: the attempt that the bell was rung for. A bell says that there is work, not which: who
@@ -268,6 +269,8 @@ def _fault(lease: Lease, error: Exception, parts: Parts) -> AttemptState | None:
     claim = lease.claim
     problem = str(error) if isinstance(error, AssessorError) else f"{type(error).__name__}: {error}"
     short = None if parts.gauge is None else parts.gauge.blames(error)
+    # A key that is away is an operator's to mend, and is no reason to give any attempt up.
+    counted = short is None and not isinstance(error, KeyFault)
     if short is None:
         log.error("fault", epoch=claim.epoch, problem=problem, exc_info=error)
     else:
@@ -275,7 +278,7 @@ def _fault(lease: Lease, error: Exception, parts: Parts) -> AttemptState | None:
     deadline = time.monotonic() + parts.lease_s
     while True:
         try:
-            state = parts.store.fault(claim, problem, counted=short is None, now=parts.clock())
+            state = parts.store.fault(claim, problem, counted=counted, now=parts.clock())
             break
         except StoreFault as fault:
             # A disk that was full a moment ago may not be: what it took is often a file of this very run.

@@ -100,7 +100,7 @@ def of(attempt_id: str, parts: Parts) -> Pack:
         record=parts.blobs.get(row.record),
         run=parts.blobs.get(row.run),
         envelope=parts.blobs.get(row.envelope),
-        signer=parts.signer.public_pem,
+        signer=parts.keyring.public(row.key_id).pem,
         task=parts.blobs.get(submission.snapshot),
         submission=parts.blobs.get(submission.bundle),
     )

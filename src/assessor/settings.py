@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,9 @@ from assessor.waiting import Rate
 
 #: How often a learner may hand in unless told otherwise.
 RATE = Rate(count=60, per_s=600)
+
+#: The longest passphrase. Source: OpenSSL reads no longer one (PEM_BUFSIZE).
+_SECRET_BYTES = 1024
 
 
 class SandboxKind(StrEnum):
@@ -57,6 +60,11 @@ class Settings:
         least_memory_mib: available memory below which workers take nothing, MiB.
         slow_engine_s: how long the engine may take for an answer before workers take nothing, seconds.
         health: host and port where `assessor up` answers `GET /health`, or None: nowhere.
+        engine_key: a key (PEM) or the URL of one, in place of the engine's file; a secret, never shown.
+        issuer_key: the same of the issuer's key.
+        log_key: the same of the log's key.
+        key_passphrase: what the key files are encrypted with, or None; a secret, never shown.
+        public_url: where a trial without `issuer.yaml` would be published, or None.
     """
 
     home: Path
@@ -77,6 +85,11 @@ class Settings:
     least_memory_mib: int = 768
     slow_engine_s: float = 5.0
     health: tuple[str, int] | None = None
+    engine_key: str | None = field(default=None, repr=False)
+    issuer_key: str | None = field(default=None, repr=False)
+    log_key: str | None = field(default=None, repr=False)
+    key_passphrase: str | None = field(default=None, repr=False)
+    public_url: str | None = None
 
     @property
     def spool(self) -> Path:
@@ -84,9 +97,9 @@ class Settings:
         return self.home / "spool"
 
     @property
-    def key(self) -> Path:
-        """The engine's signing key."""
-        return self.home / "keys" / "engine.pem"
+    def keys(self) -> Path:
+        """The folder of the signing keys."""
+        return self.home / "keys"
 
     @property
     def evidence(self) -> Path:
@@ -130,7 +143,35 @@ def read(
         health=address(environ["ASSESSOR_HEALTH"], name="ASSESSOR_HEALTH")
         if environ.get("ASSESSOR_HEALTH")
         else None,
+        engine_key=environ.get("ASSESSOR_ENGINE_KEY") or None,
+        issuer_key=environ.get("ASSESSOR_ISSUER_KEY") or None,
+        log_key=environ.get("ASSESSOR_LOG_KEY") or None,
+        key_passphrase=_secret(environ, "ASSESSOR_KEY_PASSPHRASE"),
+        public_url=environ.get("ASSESSOR_PUBLIC_URL") or None,
     )
+
+
+def passphrase(path: Path, *, name: str) -> str:
+    """The passphrase in a file: its text, without the newline at its end.
+
+    Args:
+        path: the file.
+        name: the setting or flag that it was given by.
+
+    Raises:
+        SettingInvalid: it cannot be read, is empty, or is no line of text.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_SECRET_BYTES + 1).decode().removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{name}: expected a file that holds a passphrase, got: {error}") from None
+    if not text or len(text) > _SECRET_BYTES or "\n" in text:
+        raise SettingInvalid(
+            f"{name}: expected a file of one line, the passphrase, of at most {_SECRET_BYTES} bytes, "
+            f"got {len(text)} characters in {text.count(chr(10)) + 1 if text else 0} lines"
+        )
+    return text
 
 
 def address(text: str, *, name: str) -> tuple[str, int]:
@@ -157,6 +198,15 @@ def shown(pair: tuple[str, int]) -> str:
     """`HOST:PORT`, as `address` reads it."""
     host, port = pair
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    value, file = environ.get(name) or None, environ.get(f"{name}_FILE")
+    if not file:
+        return value
+    if value is not None:
+        raise SettingInvalid(f"{name}: expected it or {name}_FILE, got both")
+    return passphrase(Path(file), name=f"{name}_FILE")
 
 
 T = TypeVar("T", bound=StrEnum)

@@ -219,18 +219,6 @@ class Store(Attempts, Leases, Learners):
                 )
             )
 
-    def used_keys(self) -> set[str]:
-        """The ids of all keys that ever signed for this store."""
-        with self.reading() as connection:
-            return key_ids(connection)
-
-    def remember_key(self, key_id: str) -> None:
-        """Note that a key signs for this store; may be said again."""
-        with self.writing() as connection:
-            known = sa.select(schema.keys).where(schema.keys.c.key_id == key_id)
-            if connection.execute(known).first() is None:
-                connection.execute(schema.keys.insert().values(key_id=key_id))
-
     def heartbeat(self, worker: str, *, host: str, pid: int, doing: str, now: datetime) -> None:
         """Note that a worker lives and what it does."""
         table = schema.workers
@@ -282,12 +270,6 @@ def digests(connection: sa.Connection) -> frozenset[str]:
     present = sa.select(_S.bundle).join(schema.learners).where(schema.learners.c.name.is_not(None))
     gone = set(connection.execute(erased).scalars()) - set(connection.execute(present).scalars())
     return frozenset(found - gone)
-
-
-def key_ids(connection: sa.Connection) -> set[str]:
-    """The ids of all keys that ever signed for this database."""
-    remembered = connection.execute(sa.select(schema.keys.c.key_id)).scalars()
-    return {*remembered, *connection.execute(sa.select(schema.evidence.c.key_id)).scalars()}
 
 
 def _since(then: datetime, now: datetime) -> int:

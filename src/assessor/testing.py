@@ -1,4 +1,4 @@
-"""Stand-ins for unit tests: a sandbox that follows a script instead of running anything.
+"""Stand-ins for unit tests: a sandbox that follows a script instead of running anything, and known keys.
 
 A fake's identity says `isolation: fake`, so that nothing signed with it can be taken for the real thing.
 """
@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from assessor.database import Database
+from assessor.issuer import Issuer
+from assessor.keyring import Keyring, Place
 from assessor.sandbox.protocol import (
     Collected,
     CollectedTest,
@@ -21,10 +28,37 @@ from assessor.sandbox.protocol import (
     Outcome,
     Reason,
 )
+from assessor.signer import LocalSigner, Purpose
 
 FAKE_DIGEST = "sha256:" + "0" * 64
 
 Script = Callable[[Order], Iterable[Event | End | BaseException]]
+
+
+#: Who awards in a test.
+ISSUER = Issuer(name="Bench", url="https://bench.example", did="did:web:bench.example")
+
+
+def signer(number: int = 1) -> LocalSigner:
+    """A key that anybody knows: for tests alone."""
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+
+
+def keys(database: Database, *, folder: Path, clock: Callable[[], datetime]) -> Keyring:
+    """A keyring of such keys, given as settings give them: 1 for the engine, 2 for issuer, 3 for log."""
+    return Keyring(
+        database,
+        {
+            purpose: Place(
+                file=folder / f"{purpose.value}.pem",
+                given=signer(number).dump(None).decode(),
+                setting=f"ASSESSOR_{purpose.name}_KEY",
+            )
+            for number, purpose in enumerate(Purpose, start=1)
+        },
+        passphrase=None,
+        clock=clock,
+    )
 
 
 def collected(*ids: str, criterion: str | None = None, visible: bool = False) -> Collected:

@@ -12,13 +12,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from assessor import digest, proof
 from assessor import evidence as records
 from assessor.errors import VerificationFailed
 from assessor.evidence import ByReview, ByTests, Record, RecordCriterion, RecordTest
-from assessor.proof import PublicKey
+from assessor.signer import PublicKey
+
+#: By how much the clock of a machine that judged may be ahead of the one where a key was retired.
+SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,7 @@ CHECKS = tuple(
             ("run", "run.json, with the times and the machine, is the file that was signed with it."),
             ("record-form", "The record says nothing but what its format knows, in its one form."),
             ("run-form", "The run says nothing but what its format knows, in its one form."),
+            ("key", "The key that signed it was not yet retired when the run ended."),
             ("arithmetic", "Points, total, gates and verdict follow from the test results and marks."),
             ("submission", "It belongs to the submission that you asked about, not to another."),
             ("bundle", "The submitted files are those that were judged."),
@@ -91,7 +96,9 @@ def evidence(
         record: bytes of record.json.
         run: bytes of run.json.
         envelope: bytes of the signed envelope.
-        keys: the trusted public keys by name; never taken from beside the evidence without asking.
+        keys: the trusted public keys by name; never taken from beside the evidence without asking. One with
+            an `until` vouches for runs that ended before it: a run that says so is believed, since whoever
+            has a key may date as they like; what shows the time by another key is the log.
         revoked: names of keys that must no longer be believed.
         submission: id of the submission that this is to be evidence of; refuses one that was signed for
             another.
@@ -104,7 +111,7 @@ def evidence(
     """
     holds = _reporter(on_check)
     # 1, 2. The envelope and its signature: nothing else is read before these hold.
-    payload = proof.open_envelope(envelope, keys, revoked=revoked)
+    payload, signed_by = proof.opened(envelope, keys, revoked=revoked)
     holds("envelope")
     holds("signature")
     # 3. What kind of statement it is.
@@ -123,10 +130,13 @@ def evidence(
     holds("record-form")
     note = records.parse_run(run)
     holds("run-form")
-    # 8. What the record says follows from what it says.
+    # 8. Signed by a key that was in use then.
+    _in_use(signed_by, note.finished_at)
+    holds("key")
+    # 9. What the record says follows from what it says.
     _arithmetic(parsed)
     holds("arithmetic")
-    # 9 to 11. What was asked about, where something was.
+    # 10 to 12. What was asked about, where something was.
     if submission is not None:
         if note.submission != submission:
             raise VerificationFailed(
@@ -212,6 +222,27 @@ def _subjects(payload: bytes) -> dict[str, str]:
             )
         named[subject.name] = subject.digest["sha256"]
     return named
+
+
+def _in_use(signed_by: Collection[PublicKey], finished_at: str) -> None:
+    retired = {key.key_id: key.until for key in signed_by if key.until is not None}
+    if len(retired) < len(signed_by):
+        return
+    try:
+        late = [
+            f"{name}, retired {until.isoformat()}"
+            for name, until in retired.items()
+            if datetime.fromisoformat(finished_at) > until + SKEW
+        ]
+    except (ValueError, TypeError) as error:
+        raise VerificationFailed(
+            "key", f"expected the time when the run ended, with its zone, got {finished_at!r}"
+        ) from error
+    if len(late) == len(retired):
+        raise VerificationFailed(
+            "key",
+            f"expected a key that was in use when the run ended ({finished_at}), got {'; '.join(late)}",
+        )
 
 
 def _arithmetic(record: Record) -> None:

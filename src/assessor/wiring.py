@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
-from pathlib import Path
 
 from assessor import (
     __version__,
@@ -23,14 +22,18 @@ from assessor import (
     catalog,
     database,
     health,
+    issuer,
+    keyring,
     pressure,
-    proof,
     publish,
     queueserver,
 )
+from assessor.database import Database
 from assessor.errors import EngineMissing, KeyFault, SandboxFault, StoreFault
 from assessor.gauge import Engine, Gauge
+from assessor.issuer import Issuer, Method
 from assessor.jobs import Ring
+from assessor.keyring import Keyring, Place
 from assessor.parts import Parts
 from assessor.pressure import Kind
 from assessor.sandbox import engine, protocol
@@ -39,6 +42,7 @@ from assessor.sandbox.processors import Processors
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
 from assessor.settings import SandboxKind, Settings
+from assessor.signer import PublicKey, Purpose
 from assessor.store import AttemptState, Store
 
 #: Named in run.json: what takes part in an outcome.
@@ -113,6 +117,12 @@ def gate(parts: Parts) -> Callable[[], str | None]:
     """A worker's gate: why it may take no job now, or None. While it may not, no sandbox waits for one."""
 
     def why() -> str | None:
+        try:
+            parts.keyring.signer(Purpose.ENGINE)
+        except KeyFault:
+            return "the engine's key cannot be used here; assessor doctor says more"
+        except StoreFault:
+            pass  # told by whoever takes a job
         short = () if parts.gauge is None else parts.gauge.pressures()
         # Where the engine itself does not answer, nothing can be taken away by it.
         if short and parts.sandbox is not None and all(one.kind is not Kind.ENGINE for one in short):
@@ -163,12 +173,13 @@ class Looker:
             return replace(facts, store="cannot be opened, or not be written")
 
     def _key(self, opened: Store) -> str | None:
-        if not self._settings.key.exists():
-            return "is not there"
-        try:
-            proof.open_key(self._settings.key, used=opened.used_keys())
-        except KeyFault:
-            return "cannot be used"
+        keys = keys_of(self._settings, opened)
+        for purpose in Purpose:
+            try:
+                if keys.look(purpose) is None:
+                    return f"the {purpose.value}'s is not there"
+            except KeyFault:
+                return f"the {purpose.value}'s cannot be used"
         return None
 
     def _missing(self, opened: Store) -> int:
@@ -220,37 +231,67 @@ def hand_label() -> str:
     return f"hand-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def signer(settings: Settings, opened: Store) -> proof.FileSigner:
-    """The engine's key, made on first use, and its public half published beside it.
+def keys_of(settings: Settings, opened: Database) -> Keyring:
+    """The keys of engine, issuer and log; none is looked at yet."""
+    given = {
+        Purpose.ENGINE: settings.engine_key,
+        Purpose.ISSUER: settings.issuer_key,
+        Purpose.LOG: settings.log_key,
+    }
+    return Keyring(
+        opened,
+        {
+            purpose: Place(
+                file=settings.keys / f"{purpose.value}.pem",
+                given=text,
+                setting=f"ASSESSOR_{purpose.name}_KEY",
+            )
+            for purpose, text in given.items()
+        },
+        passphrase=settings.key_passphrase,
+        clock=now,
+    )
+
+
+def issuer_of(settings: Settings, held: Keyring) -> Issuer:
+    """Who awards: what `issuer.yaml` says, or a trial where there is none.
 
     Raises:
-        KeyFault: a key that the store has used is gone, the file is not a key, or it cannot be written.
+        FileInvalid: the file, or its picture, is wrong.
+        KeyFault: its key cannot be used.
+        SettingInvalid: ASSESSOR_PUBLIC_URL is none.
     """
-    used = opened.used_keys()
-    key = proof.open_key(settings.key, used=used)
-    if key.key_id not in used:  # written once, so that looking needs no room on the disk
-        opened.remember_key(key.key_id)
-    _publish_key(settings, key)
-    return key
+
+    def named(method: Method, url: str) -> str:
+        return keyring.issuer_did(method, url, held.signer(Purpose.ISSUER).public_raw)
+
+    return issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
 
 
-def _publish_key(settings: Settings, key: proof.FileSigner) -> None:
-    name = key.key_id.removeprefix("sha256:")
-    target = settings.key.parent / f"{name}.pub"
-    if target.exists():
-        return
-    draft = target.with_name(f".{name}.{os.getpid()}")
-    try:
-        draft.write_bytes(key.public_pem)
-        draft.replace(target)  # whole or not at all: several processes may be first
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise KeyFault(f"{target}: expected to write the public key, got: {error}") from error
+def issuer_written(settings: Settings) -> Issuer:
+    """Who awards, as far as it is written: of the DID, how it is named alone, since no key is asked for.
+
+    Raises:
+        FileInvalid: `issuer.yaml`, or its picture, is wrong.
+        SettingInvalid: ASSESSOR_PUBLIC_URL is none.
+    """
+
+    def named(method: Method, _url: str) -> str:
+        return f"did:{method.value}:"
+
+    return issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
 
 
-def public_keys(settings: Settings) -> tuple[Path, ...]:
-    """The public keys that this installation has signed with, retired ones among them."""
-    return tuple(sorted(settings.key.parent.glob("*.pub")))
+def public_keys(settings: Settings) -> tuple[PublicKey, ...]:
+    """The public keys that evidence of this installation is signed with, retired ones among them.
+
+    None where there is no installation: nothing is made.
+    """
+    file = database.file_of(settings.database_url)
+    if file is not None and not file.exists():
+        return ()
+    with contextlib.closing(store(settings)) as opened:
+        return keys_of(settings, opened).keys(Purpose.ENGINE)
 
 
 def ring(settings: Settings) -> Callable[[str, int], None]:
@@ -289,11 +330,15 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
     measured = gauge(settings)
     box = sandbox(settings, room=lambda: measured.room(pressure.WAITING_BYTES)) if boxed else None
     try:
+        held = keys_of(settings, opened)
+        for purpose in Purpose:
+            held.signer(purpose)  # one that is missing, or open to others, is told of now
         yield Parts(
             store=opened,
             blobs=blobs.Blobs.open(settings.blobs_url),
             sandbox=box,
-            signer=signer(settings, opened),
+            keyring=held,
+            issuer=issuer_of(settings, held),
             publisher=publish.Publisher(root=settings.evidence),
             clock=now,
             new_id=new_id,

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from assessor import blobs, catalog, display, judging, pipeline, proof, publish, settings, wiring
+from assessor import blobs, catalog, display, judging, pipeline, publish, settings, testing, wiring
 from assessor.authoring import lock
 from assessor.errors import UploadRefused
 from assessor.intake import Received
@@ -163,7 +163,8 @@ class Bench:
             store=self.store,
             blobs=blobs.Blobs.open(self.config.blobs_url),
             sandbox=self.sandbox,
-            signer=proof.open_key(self.config.key, used=()),
+            keyring=wiring.keys_of(self.config, self.store),
+            issuer=testing.ISSUER,
             publisher=publish.Publisher(root=self.config.evidence),
             clock=wiring.now,
             new_id=wiring.new_id,

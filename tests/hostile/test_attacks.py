@@ -25,6 +25,7 @@ from assessor import (
     proof,
     publish,
     queueserver,
+    signer,
     verify,
 )
 from assessor.errors import AuthorError, VerificationFailed
@@ -246,7 +247,7 @@ def test_evidence_of_an_attack_verifies_and_binds_its_submission(
         record=(folder / publish.RECORD).read_bytes(),
         run=(folder / publish.RUN).read_bytes(),
         envelope=(folder / publish.ENVELOPE).read_bytes(),
-        keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+        keys=proof.keys([signer.load_public(bench.parts.signer.public_pem, name="engine")]),
         submission=outcome.submission.id,
     )
 
@@ -330,7 +331,7 @@ def bound_to_its_submission(attack: Attack, tmp_path: Path, benches: Benches) ->
             record=(folder / publish.RECORD).read_bytes(),
             run=(folder / publish.RUN).read_bytes(),
             envelope=(folder / publish.ENVELOPE).read_bytes(),
-            keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+            keys=proof.keys([signer.load_public(bench.parts.signer.public_pem, name="engine")]),
             submission=new.submission.id,
         )
 
@@ -349,7 +350,7 @@ def other_bytes_fail(attack: Attack, tmp_path: Path, benches: Benches) -> None:
                 record=changed,
                 run=(folder / publish.RUN).read_bytes(),
                 envelope=(folder / publish.ENVELOPE).read_bytes(),
-                keys=proof.keys([proof.load_public(bench.parts.signer.public_pem, name="engine")]),
+                keys=proof.keys([signer.load_public(bench.parts.signer.public_pem, name="engine")]),
             )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from assessor import judging, pipeline, proof, verify
+from assessor import judging, pipeline, proof, signer, verify
 from assessor.errors import ImageFault
 from assessor.sandbox import engine
 from assessor.sandbox.docker import Docker
@@ -130,7 +130,7 @@ def test_container_killed_once_costs_an_epoch_and_nothing_else(
     assert concluded == {attempt.id: 1}
     row = one.parts.store.evidence(attempt.id)
     assert row is not None
-    assert isinstance(one.parts.signer, proof.FileSigner)
+    assert isinstance(one.parts.signer, signer.LocalSigner)
     verify.evidence(
         record=one.parts.blobs.get(row.record),
         run=one.parts.blobs.get(row.run),

@@ -175,13 +175,18 @@ def test_database_of_which_nothing_is_known_is_missing(home: Path) -> None:
 
 def test_key_that_is_lost_or_gone_bad_is_missing(home: Path) -> None:
     config = settings.read({"ASSESSOR_SANDBOX": "unsafe_local"}, home=home)
+    with contextlib.closing(wiring.store(config)):
+        pass
+    assert found(look(home))["key"] == "the engine's is not there"
     with wiring.parts(config, boxed=False):
         pass
     assert "key" not in found(look(home))
-    config.key.write_text("no key")
-    assert found(look(home))["key"] == "cannot be used"
-    config.key.unlink()
-    assert found(look(home))["key"] == "is not there"
+    (config.keys / "log.pem").chmod(0o644)
+    assert found(look(home))["key"] == "the log's cannot be used"
+    (config.keys / "engine.pem").write_text("no key")
+    assert found(look(home))["key"] == "the engine's cannot be used"
+    (config.keys / "engine.pem").unlink()
+    assert found(look(home))["key"] == "the engine's cannot be used"
 
 
 def test_installation_is_told_with_what_waits_who_works_and_what_is_not_published(tmp_path: Path) -> None:
@@ -205,7 +210,7 @@ def test_installation_is_told_with_what_waits_who_works_and_what_is_not_publishe
     report = look(tmp_path)
     assert found(report) == {
         "queue": "is not up",
-        "key": "is not there",
+        "key": "the engine's cannot be used",
         "workers": "1 of 3 wait: disk (home): expected much",
         "evidence": "1 judged attempts have no evidence folder yet",
     }

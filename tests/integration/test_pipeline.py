@@ -17,7 +17,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assessor import digest, evidence, judging, pipeline, proof, publish, testing, verify
+from assessor import digest, evidence, judging, pipeline, proof, publish, signer, testing, verify
 from assessor.blobs import Blobs
 from assessor.errors import (
     BlobFault,
@@ -132,7 +132,7 @@ def test_trip_takes_its_stages_in_order(bench: small.Bench, monkeypatch: pytest.
         (testing.FakeSandbox, "run"),
         (Store, "add_events"),
         (Store, "finish_run"),
-        (proof.FileSigner, "sign"),
+        (signer.LocalSigner, "sign"),
         (Store, "conclude"),
         (publish.Publisher, "publish"),
     ):
@@ -158,7 +158,7 @@ def test_evidence_of_a_judged_attempt_holds_and_is_published_as_it_is_kept(bench
         (folder / name).read_bytes() for name in (publish.RECORD, publish.RUN, publish.ENVELOPE)
     )
     assert [digest.sha256(data) for data in (record, run, envelope)] == [row.record, row.run, row.envelope]
-    assert isinstance(bench.parts.signer, proof.FileSigner)
+    assert isinstance(bench.parts.signer, signer.LocalSigner)
     verify.evidence(
         record=record,
         run=run,

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assessor import catalog, judging, pipeline, proof, queueserver, verify
+from assessor import catalog, judging, pipeline, proof, queueserver, signer, verify
 from assessor.parts import Parts
 from assessor.store import AttemptState, Store
 
@@ -151,7 +151,7 @@ def test_attempt_is_judged_exactly_once_whatever_dies_when(
         record=blobs.get(row.record),
         run=blobs.get(row.run),
         envelope=blobs.get(row.envelope),
-        keys=proof.keys([proof.load_public(survived.parts.signer.public_pem, name="engine")]),
+        keys=proof.keys([signer.load_public(survived.parts.signer.public_pem, name="engine")]),
         submission=attempt.submission_id,
     )
 

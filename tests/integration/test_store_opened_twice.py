@@ -12,7 +12,7 @@ CODE = """
 import sys
 from assessor.store import Store
 store = Store.open(sys.argv[1])
-print(*store.used_keys())
+print(*store.doomed())
 store.close()
 """
 
@@ -25,11 +25,11 @@ def seen_elsewhere(url: str) -> set[str]:
 def test_second_store_of_a_process_hides_no_write_of_the_first(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     first = Store.open(url)
-    first.remember_key("before")
+    first.doom("before")
     second = Store.open(url)
     # Its end is the end of the last process that uses the database, unless it sees that this one does.
     assert seen_elsewhere(url) == {"before"}
-    first.remember_key("after")
+    first.doom("after")
     assert seen_elsewhere(url) == {"before", "after"}
     second.close()
     first.close()

@@ -387,7 +387,7 @@ def test_schema_of_each_kind_is_json(kind: str) -> None:
 
 
 def test_schema_of_another_kind_is_not_found() -> None:
-    with pytest.raises(NotFound, match="expected one of task, rubric, sandbox, badge, got 'bagde'"):
+    with pytest.raises(NotFound, match="expected one of task, rubric, sandbox, badge, issuer, got 'bagde'"):
         catalog.schema("bagde")
 
 

@@ -19,9 +19,10 @@ ROOMS = """
     sandbox
     pressure memory gauge
     results scoring record evidence merit
-    signer proof verify report page
+    signer keyfile proof verify report page
     merkle note openbadges
-    schema ledger migrations database leaves tiles log awards learners leases attempts admission store
+    schema ledger migrations database keyrows leaves tiles log
+    awards learners leases attempts admission store
     blobs backup personal publish keyring
     parts judging lease pipeline ahead awarding site pack queueserver payload signals jobs reconcile
     supervisor reproduce

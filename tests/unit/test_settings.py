@@ -21,7 +21,7 @@ def test_empty_environment_means_everything_in_the_folder_at_hand(
     assert (found.blobs_url, found.redis_url) == (f"{tmp_path}/.assessor/blobs", None)
     assert found.sandbox is settings.SandboxKind.DOCKER
     assert (found.spool, found.evidence) == (found.home / "spool", found.home / "evidence")
-    assert found.key == found.home / "keys" / "engine.pem"
+    assert found.keys == found.home / "keys"
     assert list(tmp_path.iterdir()) == [], "reading makes nothing"
 
 
@@ -45,6 +45,11 @@ def test_every_variable_is_heard() -> None:
             "ASSESSOR_HEALTH": "[::1]:8080",
             "ASSESSOR_RATE": "30/2h",
             "ASSESSOR_STARVE_S": "90",
+            "ASSESSOR_ENGINE_KEY": "kms:engine",
+            "ASSESSOR_ISSUER_KEY": "kms:issuer",
+            "ASSESSOR_LOG_KEY": "kms:log",
+            "ASSESSOR_KEY_PASSPHRASE": "a passphrase",
+            "ASSESSOR_PUBLIC_URL": "https://a.example",
         }
     )
     assert found == settings.Settings(
@@ -65,7 +70,50 @@ def test_every_variable_is_heard() -> None:
         health=("::1", 8080),
         rate=Rate(count=30, per_s=7200),
         starve_s=90,
+        engine_key="kms:engine",
+        issuer_key="kms:issuer",
+        log_key="kms:log",
+        key_passphrase="a passphrase",
+        public_url="https://a.example",
     )
+    assert not [secret for secret in ("kms:", "passphrase'") if secret in repr(found)], (
+        "secrets are not shown"
+    )
+
+
+def test_passphrase_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    for text in ("correct horse\n", "correct horse", "correct horse\r\n"):
+        file.write_bytes(text.encode())
+        assert settings.read({"ASSESSOR_KEY_PASSPHRASE_FILE": str(file)}).key_passphrase == "correct horse"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "got 0 characters in 0 lines"),
+        (b"one\ntwo\n", "got 7 characters in 2 lines"),
+        (b"x" * 1025, "of at most 1024 bytes, got 1025 characters in 1 lines"),
+        (b"\xff", "expected a file that holds a passphrase, got: 'utf-8' codec"),
+        (None, "expected a file that holds a passphrase, got: [Errno 2] No such file"),
+    ],
+)
+def test_file_without_a_passphrase_is_refused_and_not_shown(
+    tmp_path: Path, data: bytes | None, text: str
+) -> None:
+    file = tmp_path / "passphrase"
+    if data is not None:
+        file.write_bytes(data)
+    with pytest.raises(SettingInvalid) as caught:
+        settings.read({"ASSESSOR_KEY_PASSPHRASE_FILE": str(file)})
+    assert str(caught.value).startswith("ASSESSOR_KEY_PASSPHRASE_FILE: expected a file")
+    assert text in str(caught.value)
+    assert "one" not in str(caught.value).replace("one line", "")
+
+
+def test_passphrase_is_given_in_one_way(tmp_path: Path) -> None:
+    with pytest.raises(SettingInvalid, match=r"^ASSESSOR_KEY_PASSPHRASE: expected it or .*_FILE, got both$"):
+        settings.read({"ASSESSOR_KEY_PASSPHRASE": "x", "ASSESSOR_KEY_PASSPHRASE_FILE": str(tmp_path)})
 
 
 @pytest.mark.parametrize(

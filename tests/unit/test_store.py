@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from assessor import ledger, migrations, schema
-from assessor.errors import LeaseLost, NotFound, StoreFault, TryRefused
+from assessor import keyrows, ledger, migrations, schema
+from assessor.errors import KeyRetired, LeaseLost, NotFound, StoreFault, TryRefused
+from assessor.signer import Purpose
 from assessor.store import (
     RESCORE_GRACE,
     SKEW,
@@ -541,12 +542,27 @@ def test_counts_and_medians_tell_what_is_there(store: Store) -> None:
     assert (counts.queued, counts.running, counts.judged, counts.unjudged) == (1, 1, 2, 0)
 
 
-def test_keys_that_signed_are_known_even_if_nobody_noted_them(store: Store) -> None:
-    store.remember_key("noted")
-    store.remember_key("noted")
+def test_key_that_nobody_noted_is_known_by_what_it_signed(store: Store) -> None:
     submit(store)
     judge(store)
-    assert store.used_keys() == {"noted", "key"}
+    with store.writing() as connection:
+        (row,) = keyrows.read(connection, Purpose.ENGINE)
+        assert (row.key_id, row.pem, row.until) == ("key", None, None)
+        assert keyrows.read(connection, Purpose.LOG) == ()
+        keyrows.retire(connection, [row], until=NOW)
+        (row,) = keyrows.read(connection)
+        assert (row.key_id, row.purpose, row.until) == ("key", Purpose.ENGINE, NOW)
+
+
+def test_evidence_under_a_key_that_was_retired_meanwhile_is_not_kept(store: Store) -> None:
+    submit(store)
+    with store.writing() as connection:
+        row = keyrows.KeyRow(key_id="key", purpose=Purpose.ENGINE)
+        keyrows.retire(connection, [row], until=NOW)
+    with pytest.raises(KeyRetired, match="key key: expected one that is in use, got one that was retired"):
+        judge(store)
+    assert store.evidence("a1") is None
+    assert store.attempt("a1").state is AttemptState.RUNNING
 
 
 def test_workers_that_fell_silent_are_left_out(store: Store) -> None:

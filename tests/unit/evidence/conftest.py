@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import bundle, catalog, evidence, proof, results, scoring
+from assessor import bundle, catalog, evidence, proof, results, scoring, signer
 from assessor.catalog import Frozen
 from assessor.results import TestResult
 from assessor.sandbox.protocol import End, Finished, Identity, Image, Outcome, Reason
@@ -170,8 +170,8 @@ class Folder:
     record: bytes
     run: bytes
     envelope: bytes
-    signer: proof.FileSigner
-    keys: Mapping[str, proof.PublicKey]
+    signer: signer.LocalSigner
+    keys: Mapping[str, signer.PublicKey]
 
 
 class Factory:
@@ -180,7 +180,7 @@ class Factory:
     def __init__(self, frozen: Frozen) -> None:
         self.frozen = frozen
         self.bundle = bundle.pack({"solution.py": b"def median(values):\n    return sorted(values)[1]\n"})
-        self.signer = proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+        self.signer = signer.LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
     def results(
         self, failed: Mapping[int, Reason] | None = None, end: End = End.COMPLETE

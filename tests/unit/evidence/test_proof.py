@@ -1,24 +1,23 @@
-"""The engine's key and the envelope."""
+"""The envelope around what was signed."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from assessor import digest, proof
-from assessor.errors import KeyFault, VerificationFailed
+from assessor.errors import VerificationFailed
+from assessor.signer import LocalSigner
 
 
-def signer(number: int = 1) -> proof.FileSigner:
-    return proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+def signer(number: int = 1) -> LocalSigner:
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
 
 
 def refused(envelope: bytes, keys: Any = None, **given: Any) -> tuple[str, str]:
@@ -32,95 +31,6 @@ def changed(envelope: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
     value = json.loads(envelope)
     change(value)
     return digest.canonical(value)
-
-
-# The key
-
-
-def test_first_use_makes_a_key_that_its_owner_alone_can_read(tmp_path):
-    path = tmp_path / "keys" / "engine.pem"
-    made = proof.open_key(path, used=())
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert [one.name for one in path.parent.iterdir()] == ["engine.pem"]
-    assert proof.open_key(path, used=[made.key_id]).key_id == made.key_id
-
-
-def test_two_first_uses_at_once_end_with_one_key(tmp_path, monkeypatch):
-    path = tmp_path / "engine.pem"
-    real = proof._make
-
-    def other_was_first(target):
-        real(target)
-        real(target)
-
-    monkeypatch.setattr(proof, "_make", other_was_first)
-    first = proof.open_key(path, used=())
-    assert proof.open_key(path, used=()).key_id == first.key_id
-    assert [one.name for one in tmp_path.iterdir()] == ["engine.pem"]
-
-
-def test_used_key_that_is_gone_is_refused_by_name_and_none_is_made(tmp_path):
-    path = tmp_path / "engine.pem"
-    with pytest.raises(KeyFault, match=r"the key that has signed before \(sha256:abc\), got no file"):
-        proof.open_key(path, used=["sha256:abc"])
-    assert not path.exists()
-
-
-def test_another_key_in_place_of_the_used_one_is_refused(tmp_path):
-    path = tmp_path / "engine.pem"
-    made = proof.open_key(path, used=())
-    with pytest.raises(KeyFault, match=rf"\(sha256:abc\), got another one \({made.key_id}\)"):
-        proof.open_key(path, used=["sha256:abc"])
-
-
-def test_key_that_others_can_read_is_refused(tmp_path):
-    path = tmp_path / "engine.pem"
-    proof.open_key(path, used=())
-    path.chmod(0o640)
-    with pytest.raises(KeyFault, match=r"its owner alone can read \(mode 0600\), got 0640"):
-        proof.open_key(path, used=())
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        (b"no key", "expected an Ed25519 private key \\(PEM, PKCS #8\\), got"),
-        (
-            generate_private_key(SECP256R1()).private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-            "expected an Ed25519 private key, got ECPrivateKey",
-        ),
-    ],
-)
-def test_file_that_is_no_ed25519_key_is_refused(tmp_path, content, text):
-    path = tmp_path / "engine.pem"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(KeyFault, match=text):
-        proof.open_key(path, used=())
-
-
-def test_key_folder_that_cannot_be_written_is_told(tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(KeyFault, match="expected to write a new key, got"):
-        proof.open_key(tmp_path / "file" / "engine.pem", used=())
-
-
-def test_key_is_named_as_openssl_would_name_it():
-    der = serialization.load_pem_public_key(signer().public_pem).public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    assert signer().key_id == "sha256:" + hashlib.sha256(der).hexdigest()
-    assert proof.load_public(signer().public_pem, name="x") == signer().public_key
-
-
-def test_public_key_that_is_none_is_refused():
-    with pytest.raises(KeyFault, match=r"x\.pem: expected an Ed25519 public key \(PEM\), got"):
-        proof.load_public(b"?", name="x.pem")
 
 
 # The envelope

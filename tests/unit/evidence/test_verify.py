@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import bundle, digest, evidence, proof, verify
+from assessor import bundle, digest, evidence, proof, signer, verify
 from assessor.errors import VerificationFailed, exit_code
 from assessor.sandbox.protocol import End, Reason
 
@@ -63,7 +63,7 @@ def test_checks_are_numbered_and_told_in_order_as_they_hold(make, snapshot):
         on_check=told.append,
     )
     assert tuple(told) == verify.CHECKS
-    assert [one.number for one in told] == list(range(1, 12))
+    assert [one.number for one in told] == list(range(1, 13))
     assert all(one.sentence.endswith(".") for one in told)
 
 
@@ -71,7 +71,7 @@ def test_checks_that_were_not_asked_for_are_not_told(make):
     told: list[verify.Check] = []
     check(make.folder(), on_check=told.append)
     assert [one.name for one in told][-1] == "arithmetic"
-    assert len(told) == 8
+    assert len(told) == 9
 
 
 def test_failing_check_is_not_told_as_held(make):
@@ -123,7 +123,7 @@ def test_empty_or_missing_parts_prove_nothing(make):
 
 
 def test_wrong_key_is_refused(make):
-    other = proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32))
+    other = signer.LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32))
     check_name, problem = refused(make.folder(), keys=proof.keys([other.public_key]))
     assert check_name == "signature"
     assert problem == f"expected a signature by one of {other.key_id}, got only {make.signer.key_id}"
@@ -137,7 +137,7 @@ def test_revoked_key_is_refused(make):
 
 def test_two_signatures_hold(make):
     folder = make.folder()
-    other = proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32))
+    other = signer.LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32))
     statement = evidence.statement(folder.record, folder.run)
     check(folder, envelope=proof.seal(statement, other, make.signer))
 
