@@ -23,9 +23,10 @@ from pathlib import Path
 import figures
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import leaves, ledger, log, note, proof, schema
+from assessor import leaves, ledger, log, note, schema
 from assessor.database import Database
 from assessor.log import Kind, Log
+from assessor.signer import LocalSigner
 
 SALT = bytes(range(16))
 BATCH = 20_000
@@ -111,7 +112,7 @@ def open_log(home: Path, database: Database) -> Log:
     """The log, as a process has it that has just started."""
     return Log(
         database=database,
-        signer=proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32)))),
+        signer=LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32)))),
         origin="bench.example/log",
         folder=home / "log",
         clock=lambda: datetime.now(UTC),

@@ -31,15 +31,14 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assessor import digest as digests
-from assessor import leaves, ledger, merkle, note, proof, schema, tiles
+from assessor import leaves, ledger, merkle, note, schema, tiles
 from assessor.database import Database
 from assessor.errors import KeyFault, LogFault, NotFound, VerificationFailed
 from assessor.leaves import append, append_missing, evidence_salt
 from assessor.note import Checkpoint, Kind
+from assessor.signer import Signer
 
 __all__ = ["Checkpoint", "Kind", "Log", "append", "append_missing", "evidence_salt"]
 
@@ -64,7 +63,7 @@ class Log:
         self,
         *,
         database: Database,
-        signer: proof.Signer,
+        signer: Signer,
         origin: str,
         folder: Path,
         clock: Callable[[], datetime],
@@ -80,7 +79,7 @@ class Log:
         """
         self._database = database
         self._signer = signer
-        self._raw = _raw(signer)
+        self._raw = signer.public_raw
         self._origin = origin
         self._folder = folder
         self._clock = clock
@@ -337,9 +336,3 @@ def _newest(connection: sa.Connection) -> Checkpoint | None:
         return None
     origin = note.read_checkpoint(row.note).origin
     return Checkpoint(origin=origin, size=row.size, root=row.root, note=row.note)
-
-
-def _raw(signer: proof.Signer) -> bytes:
-    key = serialization.load_pem_public_key(signer.public_pem)
-    assert isinstance(key, Ed25519PublicKey)
-    return key.public_bytes_raw()

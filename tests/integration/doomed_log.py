@@ -32,17 +32,18 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import log, proof
+from assessor import log
 from assessor.database import Database
 from assessor.log import Kind, Log
+from assessor.signer import LocalSigner
 
 ORIGIN = "badges.example/log"
 SALT = bytes(range(16))
 TURNS = 4
 
 
-def signer() -> proof.FileSigner:
-    return proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+def signer() -> LocalSigner:
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 
 def open_log(folder: Path, database: Database) -> Log:

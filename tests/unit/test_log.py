@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assessor import ledger, log, merkle, note, proof, schema, tiles
+from assessor import ledger, log, merkle, note, schema, tiles
 from assessor.errors import KeyFault, LogFault, NotFound, StoreFault, VerificationFailed
 from assessor.log import Checkpoint, Kind, Log
+from assessor.signer import LocalSigner
 from assessor.store import AttemptState, Conclusion, EvidenceRow, Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,8 +29,8 @@ ORIGIN = "badges.example/log"
 SALT = bytes(range(16))
 
 
-def key(number: int = 0) -> proof.FileSigner:
-    return proof.FileSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+def key(number: int = 0) -> LocalSigner:
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
 
 
 @functools.cache
@@ -60,7 +61,7 @@ class Bench:
     def folder(self) -> Path:
         return self.root / "log"
 
-    def open(self, signer: proof.FileSigner | None = None, origin: str = ORIGIN) -> Log:
+    def open(self, signer: LocalSigner | None = None, origin: str = ORIGIN) -> Log:
         """A log as another process has it."""
         return Log(
             database=self.store,
