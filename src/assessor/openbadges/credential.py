@@ -138,7 +138,7 @@ def build(award: Award) -> dict[str, Any]:
             "type": ["AchievementSubject"],
             "identifier": [dict(award.recipient)],
             "achievement": described,
-            "narrative": f"Awarded at the level {level}." if level else None,
+            "narrative": f"Awarded at the level “{level}”." if level else None,
             "result": [
                 result for one in award.works for result in outcomes.results(one, base=described["id"])
             ],
@@ -323,7 +323,10 @@ def _name(issuer: Issuer, path: str) -> str:
 
 
 def _each_once(competencies: Iterable[Competency]) -> list[Competency]:
-    return list({(one.framework, one.code): one for one in reversed(list(competencies))}.values())[::-1]
+    found: dict[tuple[str, str], Competency] = {}
+    for one in competencies:
+        found.setdefault((one.framework, one.code), one)
+    return list(found.values())
 
 
 def _without_empty(document: Mapping[str, Any]) -> dict[str, Any]:
