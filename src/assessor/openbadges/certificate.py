@@ -15,6 +15,7 @@ import contextlib
 import io
 import json
 import textwrap
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -143,10 +144,12 @@ def _draw(page: str, credential: bytes, *, made_at: str) -> bytes:
         relationship="Source",
         url_fetcher=fetcher,
     )
-    drawn = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(
-        attachments=[attachment],
-        pdf_variant="pdf/a-3a",
-    )
+    with warnings.catch_warnings():
+        # It leaves its own file of colours open, and Python closes it at once.
+        warnings.simplefilter("ignore", ResourceWarning)
+        drawn = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(
+            attachments=[attachment], pdf_variant="pdf/a-3a"
+        )
     return bytes(drawn)
 
 
