@@ -161,17 +161,22 @@ def decide(
 
 
 def meets(achievement: Achievement, passed: Sequence[Passed], held: Collection[str]) -> Met | None:
-    """How this meets the achievement, with one attempt for each task where one is enough."""
-    best: dict[str, Passed] = {}
-    for one in passed:
-        known = best.get(one.task)
-        if known is None or (len(one.levels), one.total) > (len(known.levels), known.total):
-            best[one.task] = one
-    few = tuple(one for one in passed if best[one.task] is one)
-    for shown in (few, tuple(passed)):
-        met = achievements.met(achievement, Shown(passed=shown, held=frozenset(held)))
-        if met is not None:
-            return met
+    """How this meets the achievement, by one attempt of each task: two halves of a task are not the whole."""
+    met = achievements.met(achievement, Shown(passed=tuple(passed), held=frozenset(held)))
+    if met is None:
+        return None
+    of = {one.attempt: one.task for one in passed}
+    tasks = [of[name] for name in met.attempts]
+    twice = next((task for task in tasks if tasks.count(task) > 1), None)
+    if twice is None:
+        return met
+    # Of equals the earliest: a sort keeps their order.
+    for chosen in sorted(passed, key=lambda one: (len(one.levels), one.total), reverse=True):
+        if chosen.task == twice:
+            fewer = [one for one in passed if one.task != twice or one is chosen]
+            found = meets(achievement, fewer, held)
+            if found is not None:
+                return found
     return None
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from assessor import awarding, digest, ledger, pipeline, settling, statuses
+from assessor import awarding, deserving, digest, ledger, pipeline, settling, statuses
+from assessor.achievement import Ability, CompetencyRequired, Passed, TaskRequired
 from assessor.awards import Change
 from assessor.errors import AwardOvertaken, AwardRefused, BlobFault, KeyFault, NotFound
 from assessor.openbadges import linked, recipient
@@ -339,6 +341,34 @@ def test_tending_does_each_part_whatever_happens_to_the_others(
         settling.tend(bench.parts)
     assert done == ["lists", "files"]
     assert [(one["log_level"], one["step"]) for one in logged] == [("error", "settle")]
+
+
+def shown(attempt: str, levels: tuple[str, ...], skill: bool) -> Passed:
+    ability = Ability(framework="own", code="sums", levels=("good",) if skill else (), passed=skill)
+    total = Fraction(len(levels), 2)
+    return Passed(attempt=attempt, task="sum", levels=levels, total=total, competencies=(ability,))
+
+
+@pytest.mark.parametrize(
+    ("passed", "attempts"),
+    [
+        ((shown("high", ("pass", "top"), False), shown("skilled", ("pass",), True)), None),
+        ((shown("high", ("pass", "top"), False), shown("both", ("pass", "top"), True)), ("both",)),
+        ((shown("low", ("pass",), False), shown("both", ("pass", "top"), True)), ("both",)),
+    ],
+)
+def test_two_halves_of_a_task_are_not_the_whole(
+    bench: Bench, passed: tuple[Passed, ...], attempts: tuple[str, ...] | None
+) -> None:
+    achievement = replace(
+        bench.parts.achievements()[0],
+        requires=(
+            TaskRequired(task="sum", level="top"),
+            CompetencyRequired(framework="own", code="sums", level="good", tasks=1),
+        ),
+    )
+    met = deserving.meets(achievement, passed, frozenset())
+    assert (None if met is None else met.attempts) == attempts
 
 
 # By hand.
