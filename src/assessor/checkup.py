@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 
-from assessor import blobs, doctor, issuer, pressure, queueserver, wiring
+from assessor import blobs, doctor, issuer, pressure, queueserver, statuses, wiring
 from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound
 from assessor.jobs import Ring
 from assessor.probe import examine as probe
@@ -71,6 +71,7 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("queue", lambda: [_queue(settings)]),
         *_told("keys", lambda: _keys(settings)),
         *_told("issuer", lambda: [_issuer(settings)]),
+        *_told("awards", lambda: [_awards(settings)]),
         *_told("room", lambda: _room(settings)),
     ]
 
@@ -225,6 +226,20 @@ def _issuer(settings: Settings) -> doctor.Check:
     return doctor.Check(
         name="issuer", ok=False, found=f"{said}; {why}", mend=f"name a public address in {issuer.PATH}"
     )
+
+
+def _awards(settings: Settings) -> doctor.Check:
+    with contextlib.closing(wiring.store(settings)) as opened:
+        lists, given = opened.status_lists(), len(opened.awards())
+    late = statuses.late(lists, wiring.now())
+    if late:
+        return doctor.Check(
+            name="awards",
+            ok=False,
+            found="; ".join(map(statuses.told, late)),
+            mend="see that the issuer's key is there and assessor up runs; the sweep signs them",
+        )
+    return _good("awards", f"{given} given, {len(lists)} status lists signed")
 
 
 def _room(settings: Settings) -> list[doctor.Check]:

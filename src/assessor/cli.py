@@ -2,7 +2,8 @@
 
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
-review. What authors use is in `cli_tasks` and `cli_badges`, what operators use in `cli_operate`.
+review. What authors use is in `cli_tasks` and `cli_badges`, what operators use in `cli_operate`, what issuers
+use in `cli_awards` and `cli_handout`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ from assessor import (
     publish,
     reproduce,
     settings,
+    settling,
     signer,
     verify,
     waiting,
     wiring,
 )
+from assessor.cli_awards import issue
 from assessor.cli_badges import badges
+from assessor.cli_handout import hand_out
 from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
@@ -82,7 +86,7 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
 main.add_command(author)
 main.add_command(badges)
 main.add_command(keys_)
-for command in operate:
+for command in (*operate, *issue, *hand_out):
     main.add_command(command)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -252,6 +256,7 @@ def review(
         found = judging.review(
             attempt, criterion=criterion, marks=marks, reviewer=reviewer, comment=comment, parts=parts
         )
+        settling.follow_up(found.id, parts)
         _result(context, parts, found, judging.judge(found.id, parts), as_json)
         context.exit(display.exit_status(found))
 
@@ -264,6 +269,7 @@ def rescore(context: click.Context, attempt: str, as_json: bool) -> None:
     """Score the stored events of ATTEMPT again, as a new attempt; the old one stays."""
     with wiring.parts(context.obj, boxed=False) as parts:
         new = judging.rescore(attempt, parts)
+        settling.follow_up(new.id, parts)
         _result(context, parts, new, judging.judge(new.id, parts), as_json)
         context.exit(display.exit_status(new))
 

@@ -27,6 +27,7 @@ from assessor import (
     queueserver,
     reconcile,
     settings,
+    settling,
     supervisor,
     wiring,
 )
@@ -91,7 +92,7 @@ def worker(config: Settings, name: str, parent: int | None, burst: bool) -> None
     with wiring.parts(config) as parts:
 
         def assess(attempt_id: str, epoch: int) -> None:
-            pipeline.assess(attempt_id, epoch, parts)
+            pipeline.assess(attempt_id, epoch, parts, then=lambda judged: settling.follow_up(judged, parts))
 
         def beat(doing: str) -> None:
             parts.store.heartbeat(
@@ -140,6 +141,7 @@ def sweep(config: Settings, parent: int | None) -> None:
             stop=stop,
             parent=parent,
             publish=lambda: judging.republish(parts),
+            tend=lambda: settling.tend(parts),
         )
 
 

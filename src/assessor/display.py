@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from assessor import jobs, judging, report, scoring, waiting
+from assessor import jobs, judging, report, scoring, statuses, waiting
 from assessor.catalog import Frozen
 from assessor.doctor import Check
 from assessor.health import Report, State
@@ -321,6 +321,9 @@ def installation_values(parts: Parts, sandboxes: Sequence[str] | None) -> dict[s
             for row in parts.store.workers(parts.clock())
         ],
         "sandboxes": None if sandboxes is None else [{"holder": holder} for holder in sandboxes],
+        "status_lists_late": [
+            statuses.told(one) for one in statuses.late(parts.store.status_lists(), parts.clock())
+        ],
         "medians_ms": {name: round(value, 1) for name, value in parts.store.medians().items()},
     }
 
@@ -337,6 +340,7 @@ def installation(values: dict[str, Any]) -> RenderableType:
     ]
     boxes = values["sandboxes"]
     lines.append(f"sandboxes: {'no engine answers' if boxes is None else len(boxes)}")
+    lines += [f"alarm:     {words}" for words in values["status_lists_late"]]
     if values["medians_ms"]:
         medians = ", ".join(f"{name} {value:g}" for name, value in values["medians_ms"].items())
         lines.append(f"medians:   {medians} ms")

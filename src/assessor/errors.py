@@ -21,9 +21,11 @@
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
-    │   └── LeaseLost           another worker has taken the attempt over
+    │   ├── LeaseLost           another worker has taken the attempt over
+    │   └── AwardOvertaken      another process changed the same award first
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
+    ├── AwardRefused            an award that evidence does not back, or that is revoked
     └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
 
 The text of an error says what was expected, what came, and where. Only edges (command line, worker,
@@ -154,12 +156,20 @@ class LeaseLost(Fault):
     """Another worker has taken the attempt over; this one must stop and keep nothing."""
 
 
+class AwardOvertaken(Fault):
+    """Another process changed the same award first; nothing was kept, and what is there now decides."""
+
+
 class NotFound(AssessorError):
     """A name or id that nothing answers to."""
 
 
 class MarkInvalid(AssessorError):
     """A reviewer's mark is for no criterion scored by review, or out of its range; they can mend it."""
+
+
+class AwardRefused(AssessorError):
+    """An award that evidence does not back, that is revoked, or that its achievement does not allow."""
 
 
 class VerificationFailed(AssessorError):
@@ -178,7 +188,7 @@ class VerificationFailed(AssessorError):
 
 def exit_code(error: BaseException) -> int:
     """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
-    if isinstance(error, LearnerError | VerificationFailed):
+    if isinstance(error, LearnerError | AwardRefused | VerificationFailed):
         return 1
     if isinstance(error, AuthorError | NotFound | MarkInvalid):
         return 2

@@ -16,6 +16,7 @@ from assessor import jobs
 from assessor.attempts import Counts
 from assessor.pressure import Kind, Pressure
 from assessor.schema import WorkerRow
+from assessor.statuses import Late, told
 
 #: How many different reasons to wait are told; the rest is counted.
 REASONS = 10
@@ -42,6 +43,8 @@ class Facts:
         counts: how many attempts are in each state; None without a store.
         oldest_s: how long the oldest queued attempt has waited, seconds, or None where none waits.
         workers: those that reported lately.
+        late: status lists that cannot be relied on.
+        unsettled: attempts that passed and were not looked at for awards for longer than that takes.
         unpublished: judged attempts whose evidence folder is missing for longer than it takes to write one.
     """
 
@@ -53,6 +56,8 @@ class Facts:
     counts: Counts | None = None
     oldest_s: int | None = None
     workers: Sequence[WorkerRow] = ()
+    late: Sequence[Late] = ()
+    unsettled: int = 0
     unpublished: int = 0
 
 
@@ -136,6 +141,7 @@ def report(facts: Facts) -> Report:
                 for one in facts.pressures
             ),
             *_evidence(facts),
+            *_awards(facts),
         ),
         counts=counts,
         oldest_s=facts.oldest_s,
@@ -198,5 +204,24 @@ def _evidence(facts: Facts) -> list[Line]:
             state=State.PRESSED,
             found=f"{facts.unpublished} judged attempts have no evidence folder yet",
             mend="the sweep publishes them once their disk has room; see its log",
+        )
+    ]
+
+
+def _awards(facts: Facts) -> list[Line]:
+    if facts.store is not None:
+        return []
+    problems = [told(one) for one in facts.late]
+    if facts.unsettled:
+        problems.append(f"{facts.unsettled} passed attempts were not looked at for awards")
+    if not problems:
+        return [Line(name="awards", state=State.WELL, found="given, and their status lists signed")]
+    # Not pressed: it may be a key that is gone, and until it is mended badges cannot be checked.
+    return [
+        Line(
+            name="awards",
+            state=State.MISSING,
+            found="; ".join(problems),
+            mend="see the sweep's log; it tries again all the time",
         )
     ]

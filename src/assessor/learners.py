@@ -5,19 +5,22 @@ erasure the list of blobs to remove; the files themselves are left to `personal`
 
 What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed
 record with a commitment that nobody can open any more, since its salt is gone. What goes: name, salt,
-events (they hold what the learner's work printed), reviewers' comments, the private reports, the files.
+address, events (they hold what the learner's work printed), reviewers' comments, the private reports, the
+files, the credentials of their awards. An award's row stays without them: whoever was given a credential has
+it still, and its bit can be set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import schema
+from assessor import awards, schema
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import OPEN, AttemptState, Learner
@@ -25,6 +28,10 @@ from assessor.schema import OPEN, AttemptState, Learner
 _L = schema.learners.c
 _S = schema.submissions.c
 _A = schema.attempts.c
+
+
+#: An e-mail address, as far as it can be told from how it looks.
+_ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}")
 
 
 class Learners(Database):
@@ -39,7 +46,7 @@ class Learners(Database):
             # Nearly always there: then no writer has to wait for this.
             row = connection.execute(query).first()
         if row is not None:
-            return Learner(id=row.id, name=row.name, salt=row.salt)
+            return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
         with self.writing() as connection:
             row = connection.execute(query).first()
             if row is None:
@@ -51,7 +58,7 @@ class Learners(Database):
                     if connection.execute(query).first() is None:
                         raise
                 row = connection.execute(query).one()
-            return Learner(id=row.id, name=row.name, salt=row.salt)
+            return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
 
     def learner_of(self, submission_id: str) -> Learner:
         """The learner whose submission this is.
@@ -66,7 +73,40 @@ class Learners(Database):
             raise NotFound(f"expected the id of a submission, got {submission_id!r}: the store has none")
         if row.name is None:
             raise NotFound(f"submission {submission_id}: its learner was erased")
-        return Learner(id=row.id, name=row.name, salt=row.salt)
+        return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+
+    def learner_named(self, name: str) -> Learner:
+        """The learner of this name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.reading() as connection:
+            return _find(connection, name)
+
+    def learner_known(self, learner_id: str) -> Learner:
+        """The learner of this id.
+
+        Raises:
+            NotFound: there is none, or they were erased.
+        """
+        with self.reading() as connection:
+            row = connection.execute(sa.select(schema.learners).where(_L.id == learner_id)).first()
+        if row is None or row.name is None:
+            raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none, or erased")
+        return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+
+    def set_email(self, name: str, address: str | None) -> None:
+        """Keep the address that a learner's awards are bound to from now on, or none.
+
+        Raises:
+            NotFound: no learner of this name, or that is no address.
+        """
+        if address is not None and not is_address(address):
+            raise NotFound(f"learner {name!r}: expected an e-mail address, got {address!r}")
+        with self.writing() as connection:
+            learner = _find(connection, name)
+            connection.execute(schema.learners.update().where(_L.id == learner.id).values(email=address))
 
     def salt(self, learner_id: str) -> bytes:
         """The salt of the learner of this id.
@@ -89,12 +129,21 @@ class Learners(Database):
         with self.reading() as connection:
             learner = _find(connection, name)
             return {
-                "learner": {"id": learner.id, "name": learner.name, "salt": learner.salt.hex()},
+                "learner": {
+                    "id": learner.id,
+                    "name": learner.name,
+                    "salt": learner.salt.hex(),
+                    "email": learner.email,
+                },
                 "turns": [
                     _plain(row)
                     for row in connection.execute(
                         sa.select(schema.turns).where(schema.turns.c.learner_id == learner.id)
                     )
+                ],
+                "awards": [
+                    {**_plain(row), "changes": [_plain(change) for change in row["changes"]]}
+                    for row in awards.exported(connection, learner.id)
                 ],
                 "submissions": [
                     {**_plain(row), "attempts": _attempts(connection, row.id)}
@@ -121,6 +170,7 @@ class Learners(Database):
             reports = connection.execute(sa.select(_A.report).where(_A.id.in_(theirs))).scalars()
             bundles = connection.execute(sa.select(_S.bundle).where(_S.learner_id == learner.id)).scalars()
             personal = {digest for digest in (*reports, *bundles) if digest is not None}
+            personal |= awards.erase(connection, learner.id)
             connection.execute(
                 schema.attempts.update()
                 .where(_A.id.in_(theirs), _A.state.in_(OPEN))
@@ -140,7 +190,7 @@ class Learners(Database):
             )
             connection.execute(schema.attempts.update().where(_A.id.in_(theirs)).values(report=None))
             connection.execute(
-                schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None)
+                schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
             )
             connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
             gone = sorted(digest for digest in personal if not _needed(connection, digest))
@@ -198,11 +248,16 @@ class Learners(Database):
         return removed
 
 
+def is_address(text: str) -> bool:
+    """Whether this looks like an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def _find(connection: sa.Connection, name: str) -> Learner:
     row = connection.execute(sa.select(schema.learners).where(_L.name == name)).first()
     if row is None:
         raise NotFound(f"expected the name of a learner, got {name!r}: the store has none of that name")
-    return Learner(id=row.id, name=row.name, salt=row.salt)
+    return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
 
 
 def _needed(connection: sa.Connection, digest: str) -> bool:
@@ -220,7 +275,8 @@ def _needed(connection: sa.Connection, digest: str) -> bool:
         ),
         sa.select(_A.id).where(_A.report == digest),
     )
-    return any(connection.execute(question).first() is not None for question in questions)
+    named = any(connection.execute(question).first() is not None for question in questions)
+    return named or awards.is_credential(connection, digest)
 
 
 def _attempts(connection: sa.Connection, submission_id: str) -> list[dict[str, Any]]:
@@ -245,9 +301,9 @@ def _attempts(connection: sa.Connection, submission_id: str) -> list[dict[str, A
     return found
 
 
-def _plain(row: sa.Row[Any]) -> dict[str, Any]:
+def _plain(row: sa.Row[Any] | Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for name, value in row._mapping.items():
+    for name, value in (row if isinstance(row, Mapping) else row._mapping).items():
         if name == "seq":
             continue
         if isinstance(value, datetime):

@@ -5,6 +5,7 @@ Comes in through `wiring` (or a test's own bench). Nothing here decides anything
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +13,14 @@ from datetime import datetime
 import pydantic
 
 from assessor import publish, signer
+from assessor.achievement import Achievement
 from assessor.blobs import Blobs
+from assessor.errors import SettingInvalid
 from assessor.gauge import Gauge
 from assessor.issuer import Issuer
 from assessor.keyring import Keyring
 from assessor.leases import STARVE_S
+from assessor.log import Log
 from assessor.sandbox import protocol
 from assessor.store import Store
 from assessor.waiting import Rate
@@ -42,6 +46,9 @@ class Parts:
         lease_s: how long a lease holds unrenewed, seconds.
         gauge: says what is short on this machine, or None where nobody looks.
         rate: how often a learner may hand in, or None for any number.
+        achievements: gives the achievements that can be awarded, each after those that it requires.
+        open_log: gives the transparency log under the key in use; None in a process that signs no tree.
+        pick: a random number from 0 up to below another one.
         starve_s: how long an attempt waits before it goes first whatever its class, seconds.
     """
 
@@ -61,6 +68,21 @@ class Parts:
     gauge: Gauge | None = None
     rate: Rate | None = None
     starve_s: float = STARVE_S
+    achievements: Callable[[], tuple[Achievement, ...]] = tuple
+    open_log: Callable[[], Log] | None = None
+    pick: Callable[[int], int] = secrets.randbelow
+
+    @property
+    def log(self) -> Log:
+        """The transparency log, under the key in use at this moment.
+
+        Raises:
+            SettingInvalid: this process was wired without one.
+            KeyFault: its key cannot be used.
+        """
+        if self.open_log is None:
+            raise SettingInvalid("expected a log to write to, this process was wired without one")
+        return self.open_log()
 
     @property
     def signer(self) -> signer.Signer:

@@ -3,7 +3,7 @@
 Comes in: the learner's name, the store, the blobs. Goes out, for an export:
 
     <target>/learner.json               every row about them
-    <target>/blobs/<sha256 digits>      their files (plain tars), the reports on them, the evidence
+    <target>/blobs/<sha256 digits>      their files (plain tars), the reports on them, evidence, credentials
 
 Tasks are not theirs and stay here. Events and reports name hidden tests, though, and quote them: an
 operator who hands the export on while a task is in use looks at that first.
@@ -65,7 +65,7 @@ def sweep(opened: Store, blobs: Blobs) -> int:
 def _blobs(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in ("bundle", "report", "record", "run", "envelope"):
+            if key in ("bundle", "report", "record", "run", "envelope", "credential"):
                 if isinstance(inner, str) and digest.PATTERN.fullmatch(inner):
                     yield inner
             else:

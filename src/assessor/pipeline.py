@@ -118,7 +118,9 @@ def _discard(bundle_digest: str, parts: Parts) -> None:
         log.warning("files without a submission left behind", bundle=bundle_digest, problem=str(error))
 
 
-def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
+def assess(
+    attempt_id: str, epoch: int, parts: Parts, *, then: Callable[[str], object] | None = None
+) -> AttemptState | None:
     """Judge the attempt that is next, whole; the state it is left in, or None where none may be taken.
 
     The last line of defence of a worker: any error that is not a lost lease is a fault of ours, kept with
@@ -130,6 +132,8 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
             is next is up to the store at this moment.
         epoch: its epoch then.
         parts: the world.
+        then: told of an attempt that was judged, once its verdict is kept and its lease given back; it must
+            not raise.
     """
     claim = parts.store.claim(
         worker=parts.worker, lease_s=parts.lease_s, now=parts.clock(), starve_s=parts.starve_s
@@ -147,7 +151,7 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
                     # repeated.
                     if claim.attempt.run_epoch is None and claim.attempt.events_of is None:
                         run(lease, parts)
-                    return judging.conclude(attempt_id, parts, claim=lease.claim)
+                    state = judging.conclude(attempt_id, parts, claim=lease.claim)
                 except LeaseLost:
                     raise
                 except Exception as error:
@@ -157,6 +161,9 @@ def assess(attempt_id: str, epoch: int, parts: Parts) -> AttemptState | None:
         except LeaseLost as error:
             log.warning("lease lost", epoch=epoch, error=str(error))
             return None
+        if then is not None and state is AttemptState.JUDGED:
+            then(attempt_id)
+        return state
 
 
 def run(lease: Lease, parts: Parts) -> None:

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 SWEEP_LIMIT = 1000
 #: Seconds between two looks for evidence that is not published; they read every judged attempt.
 PUBLISH_S = 60.0
+#: Seconds between two looks for awards that are due and status lists that run out.
+TEND_S = 15.0
 
 
 class Bell(Protocol):
@@ -113,6 +115,7 @@ def loop(
     stop: threading.Event,
     parent: int | None = None,
     publish: Callable[[], int] | None = None,
+    tend: Callable[[], None] | None = None,
 ) -> None:
     """Sweep, and clean, every `every_s` seconds until told to stop; what fails is logged and tried again.
 
@@ -128,12 +131,15 @@ def loop(
         parent: process whose end ends the loop, or None.
         publish: publishes what a worker judged and was killed before it could publish, and says how many;
             called at once and then every `PUBLISH_S` seconds.
+        tend: looks after awards and status lists; called at once and then every `TEND_S` seconds.
     """
     if sandbox is not None:
         box = sandbox
         _beside("clean", every_s, stop, lambda: clean(box))
     if publish is not None:
         _beside("publish", PUBLISH_S, stop, publish)
+    if tend is not None:
+        _beside("awards", TEND_S, stop, tend)
 
     def once() -> None:
         if parent is not None and os.getppid() != parent:

@@ -284,11 +284,13 @@ class Learner:
         id: ours; means nothing outside.
         name: as the operator calls them; unique.
         salt: makes the commitment in evidence; goes when the learner is erased.
+        email: the address that their awards are bound to, or None.
     """
 
     id: str
     name: str
     salt: bytes
+    email: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

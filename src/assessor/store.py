@@ -4,7 +4,8 @@ Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Larg
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
-do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`. All of
+do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
+have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. All of
 them together are `Store`.
 """
 
@@ -15,11 +16,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, leases, schema
+from assessor import admission, attempts, awards, leases, schema
 from assessor.attempts import Attempts
+from assessor.awards import Awards
 from assessor.errors import NotFound
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
+from assessor.passes import Passes
+from assessor.revocations import Revocations
 from assessor.schema import (
     OPEN,
     UNUSED,
@@ -55,7 +59,7 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-class Store(Attempts, Leases, Learners):
+class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(
@@ -269,7 +273,7 @@ def digests(connection: sa.Connection) -> frozenset[str]:
     erased = sa.select(_S.bundle).join(schema.learners).where(schema.learners.c.name.is_(None))
     present = sa.select(_S.bundle).join(schema.learners).where(schema.learners.c.name.is_not(None))
     gone = set(connection.execute(erased).scalars()) - set(connection.execute(present).scalars())
-    return frozenset(found - gone)
+    return frozenset((found - gone) | awards.credentials(connection))
 
 
 def _since(then: datetime, now: datetime) -> int:

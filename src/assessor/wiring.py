@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import secrets
@@ -16,6 +17,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
+import structlog
+
 from assessor import (
     __version__,
     blobs,
@@ -27,13 +30,16 @@ from assessor import (
     pressure,
     publish,
     queueserver,
+    statuses,
 )
+from assessor.achievement import Achievement
 from assessor.database import Database
 from assessor.errors import EngineMissing, KeyFault, SandboxFault, StoreFault
 from assessor.gauge import Engine, Gauge
 from assessor.issuer import Issuer, Method
 from assessor.jobs import Ring
 from assessor.keyring import Keyring, Place
+from assessor.log import Log
 from assessor.parts import Parts
 from assessor.pressure import Kind
 from assessor.sandbox import engine, protocol
@@ -44,6 +50,8 @@ from assessor.sandbox.unsafe_local import UnsafeLocal
 from assessor.settings import SandboxKind, Settings
 from assessor.signer import PublicKey, Purpose
 from assessor.store import AttemptState, Store
+
+log = structlog.get_logger(__name__)
 
 #: Named in run.json: what takes part in an outcome.
 NAMED = ("docker", "pytest", "hypothesis", "pydantic", "cryptography")
@@ -167,6 +175,8 @@ class Looker:
                     oldest_s=ages[0] if ages else None,
                     workers=opened.workers(now()),
                     key=self._key(opened),
+                    late=statuses.late(opened.status_lists(), now()),
+                    unsettled=self._unsettled(opened),
                     unpublished=self._missing(opened),
                 )
         except StoreFault:
@@ -181,6 +191,12 @@ class Looker:
             except KeyFault:
                 return f"the {purpose.value}'s cannot be used"
         return None
+
+    def _unsettled(self, opened: Store) -> int:
+        if not (self._settings.catalog / "badges").is_dir():
+            return 0
+        found = opened.unsettled(before=now() - statuses.PATIENCE)
+        return sum(map(len, found.values()))
 
     def _missing(self, opened: Store) -> int:
         # Every judged attempt is looked at: not each time that somebody asks.
@@ -318,6 +334,37 @@ def tasks(settings: Settings) -> catalog.Catalog:
     return catalog.load(settings.catalog)
 
 
+def achievements(settings: Settings) -> Callable[[], tuple[Achievement, ...]]:
+    """Gives what can be awarded, read once it is asked for: a mistake in one badge holds no other back."""
+
+    @functools.cache
+    def read() -> tuple[Achievement, ...]:
+        if not (settings.catalog / "badges").is_dir():
+            return ()
+        found, problems = tasks(settings).sound_achievements()
+        for problem in problems:
+            log.error("a badge that cannot be awarded", problem=str(problem))
+        return found
+
+    return read
+
+
+def log_of(settings: Settings, opened: Database, held: Keyring, who: Issuer) -> Callable[[], Log]:
+    """Gives the transparency log, under the key in use at that moment."""
+    made: dict[str, Log] = {}
+
+    def current() -> Log:
+        signer = held.signer(Purpose.LOG)
+        found = made.get(signer.key_id)
+        if found is None:
+            found = made[signer.key_id] = Log(
+                database=opened, signer=signer, origin=who.place, folder=settings.home / "log", clock=now
+            )
+        return found
+
+    return current
+
+
 @contextmanager
 def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
     """Everything that the pipeline touches, let go of at the end.
@@ -333,12 +380,13 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
         held = keys_of(settings, opened)
         for purpose in Purpose:
             held.signer(purpose)  # one that is missing, or open to others, is told of now
+        who = issuer_of(settings, held)
         yield Parts(
             store=opened,
             blobs=blobs.Blobs.open(settings.blobs_url),
             sandbox=box,
             keyring=held,
-            issuer=issuer_of(settings, held),
+            issuer=who,
             publisher=publish.Publisher(root=settings.evidence),
             clock=now,
             new_id=new_id,
@@ -352,6 +400,8 @@ def parts(settings: Settings, *, boxed: bool = True) -> Iterator[Parts]:
             gauge=measured,
             rate=settings.rate,
             starve_s=settings.starve_s,
+            achievements=achievements(settings),
+            open_log=log_of(settings, opened, held, who),
         )
     finally:
         measured.close()

@@ -278,3 +278,15 @@ def test_unpublished_evidence_is_published_at_once_whatever_the_sweep_does(store
         store=store, url=away, sandbox=None, clock=lambda: NOW, every_s=0.01, stop=stop, publish=publish
     )
     assert stop.is_set()
+
+
+def test_awards_are_tended_to_at_once_whatever_the_sweep_does(store: Store) -> None:
+    stop = threading.Event()
+
+    def away() -> str:
+        raise QueueFault("away on purpose")
+
+    reconcile.loop(
+        store=store, url=away, sandbox=None, clock=lambda: NOW, every_s=0.01, stop=stop, tend=stop.set
+    )
+    assert stop.is_set()

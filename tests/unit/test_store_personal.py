@@ -98,7 +98,8 @@ def test_export_holds_every_row_and_every_file_of_the_learner_and_no_other(
     target = tmp_path / "out" / "ada"
     rows = personal.export(store, blobs, "ada", target=target)
     assert json.loads((target / "learner.json").read_text()) == rows
-    assert rows["learner"] == {"id": "ada-id", "name": "ada", "salt": b"salt of ada".hex()}
+    assert rows["learner"] == {"id": "ada-id", "name": "ada", "salt": b"salt of ada".hex(), "email": None}
+    assert rows["awards"] == []
     assert rows["turns"] == [{"learner_id": "ada-id", "queue_class": "normal", "turn": 0}]
     (submission,) = rows["submissions"]
     (attempt,) = submission["attempts"]
