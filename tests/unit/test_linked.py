@@ -216,6 +216,11 @@ def test_many_equal_results_are_ordered_as_pyld_does() -> None:
     assert linked.canonical(document).decode() == by_pyld(document)
 
 
+def test_text_that_looks_like_a_keyword_is_text() -> None:
+    for text in ("_:", "_:a", "@id", "cred:x", "https://www.w3.org/2018/credentials#validUntil"):
+        check(signed(badge(name=text)))
+
+
 def test_order_of_keys_and_of_sets_is_not_signed() -> None:
     turned = dict(reversed(badge().items()))
     assert linked.canonical(turned) == linked.canonical(badge())
