@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pyoxigraph
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openbadgeslib.ob3 import ldp
 from pyld import jsonld
@@ -196,13 +197,11 @@ def badges(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(badges())
 def test_canonical_text_is_pylds_for_any_badge(document: dict[str, Any]) -> None:
     assert linked.canonical(document).decode() == by_pyld(document)
 
 
-@settings(max_examples=20, deadline=None)
 @given(badges())
 def test_what_is_signed_passes_every_check_here_and_in_openbadgeslib(document: dict[str, Any]) -> None:
     made = signed(document)
@@ -215,6 +214,11 @@ def test_many_equal_results_are_ordered_as_pyld_does() -> None:
     results = [{"type": ["Result"], "value": "same"} for _ in range(5)]
     document = badge(credentialSubject={"type": ["AchievementSubject"], "result": results})
     assert linked.canonical(document).decode() == by_pyld(document)
+
+
+def test_text_that_looks_like_a_keyword_is_text() -> None:
+    for text in ("_:", "_:a", "@id", "cred:x", "https://www.w3.org/2018/credentials#validUntil"):
+        check(signed(badge(name=text)))
 
 
 def test_order_of_keys_and_of_sets_is_not_signed() -> None:
@@ -574,11 +578,12 @@ def test_bytes_that_are_not_utf8_are_refused() -> None:
         screen.read(b'{"a": "\xff"}')
 
 
-def poison(size: int) -> list[Any]:
+def poison(size: int, says: int = 0) -> list[Any]:
     """Blank nodes that each know all others: the worst there is to put in order."""
     return [
         {
             "@id": f"_:n{one}",
+            "urn:says": [{"@value": f"word {word}"} for word in range(says)],
             "urn:knows": [{"@id": f"_:n{other}"} for other in range(size) if other != one],
         }
         for one in range(size)
@@ -588,6 +593,8 @@ def poison(size: int) -> list[Any]:
 def test_poison_graph_is_refused_before_work_is_done_on_it() -> None:
     with pytest.raises(VerificationFailed, match="expected at most 6 nodes without an id that look alike"):
         graph.canonical(poison(7))
+    with pytest.raises(VerificationFailed, match="could take hours"):
+        graph.canonical(poison(6, says=200))
     twins = [{"type": ["Result"], "alignment": [{"type": ["Alignment"]}] * 9} for _ in range(2)]
     document = badge(credentialSubject={"type": ["AchievementSubject"], "result": twins})
     with pytest.raises(VerificationFailed, match=r"^limits: .*could take hours"):
@@ -596,7 +603,18 @@ def test_poison_graph_is_refused_before_work_is_done_on_it() -> None:
 
 def test_small_poison_graph_is_ordered_as_pyld_does() -> None:
     options = {"algorithm": "URDNA2015", "format": "application/n-quads"}
-    assert graph.canonical(poison(4)).decode() == jsonld.normalize(poison(4), options)
+    given = poison(4, says=3)
+    assert graph.canonical(given).decode() == jsonld.normalize(given, options)
+
+
+def test_pyoxigraph_orders_alike_nodes_wrongly() -> None:
+    """Why two libraries put graphs in order; once this fails, one is enough."""
+    document = standard_json(*SAMPLES, "complete.json")
+    document.pop("proof")
+    quads = pyoxigraph.parse(json.dumps(form.expand(document, known=KNOWN)), pyoxigraph.RdfFormat.JSON_LD)
+    dataset = pyoxigraph.Dataset(quads)
+    dataset.canonicalize(pyoxigraph.CanonicalizationAlgorithm.RDFC_1_0)
+    assert "".join(sorted(f"{quad} .\n" for quad in dataset)) != by_pyld(document)
 
 
 KEYS = [
@@ -620,7 +638,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(json_values, st.booleans())
 def test_reading_anything_raises_only_what_it_says(value: Any, named: bool) -> None:
     document = dict(value) if isinstance(value, dict) else {"evidence": value}

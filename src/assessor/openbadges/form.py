@@ -56,7 +56,15 @@ def check_contexts(document: Mapping[str, Any], *, known: contexts.Contexts) -> 
     check_words(document, known=known)
     for where, credential in _credentials(document):
         alone = {**_alone(credential), "@context": _in_place(document, credential)}
-        again = graph.compact(graph.expand(alone, known=known), alone["@context"], known=known)
+        expanded = graph.expand(alone, known=known)
+        for iri in _iris(expanded):
+            if iri.startswith("_:"):
+                raise VerificationFailed(
+                    "contexts",
+                    f"{where}: expected no label of a blank node, got {iri!r}: what was signed about it could "
+                    "be moved out of sight",
+                )
+        again = graph.compact(expanded, alone["@context"], known=known)
         place = _difference(alone, again, where)
         if place is not None:
             raise VerificationFailed(
@@ -237,8 +245,6 @@ def _keys(value: Any, where: str, known: contexts.Contexts, *, top: bool = True)
                     "contexts", f"{where}/id: expected one IRI, got {json.dumps(one)[:40]}"
                 )
             _keys(one, f"{where}/{key}", known, top=False)
-    elif isinstance(value, str) and value.startswith("_:"):
-        raise VerificationFailed("contexts", f"{where}: expected no label of a blank node, got {value!r}")
 
 
 def _types(value: Any, where: str, known: contexts.Contexts) -> None:
