@@ -1,8 +1,8 @@
 """Leaves: rows of the log, each in the transaction of what it commits to: neither is there without the other.
 
-Comes in: a transaction of somebody else's, and the digest of what it keeps. Goes out: the leaf's index. Leaves
-are numbered without a gap, under one lock, and never changed. What a leaf's bytes say is `note`'s, the tree over
-them `tiles`'.
+Comes in: a transaction of somebody else's, and the digest of what it keeps. Goes out: the leaf's index.
+Leaves are numbered without a gap, under one lock, and never changed. What a leaf's bytes say is `note`'s, the
+tree over them `tiles`'.
 """
 
 from __future__ import annotations

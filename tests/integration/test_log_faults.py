@@ -154,22 +154,20 @@ def test_crowd_of_processes_killed_at_any_moment_has_one_history(tmp_path: Path,
     (tmp_path / "store.sqlite").write_bytes(template)
     home = Home(tmp_path)
     chance = random.Random(4)
-    running: list[subprocess.Popen[str]] = []
+    running: dict[Path, subprocess.Popen[bytes]] = {}
     for number in range(9):
-        process = subprocess.Popen(
-            [sys.executable, "-c", CROWD, str(tmp_path), f"p{number}"],
-            env={**os.environ, "PYTHONPATH": f"{SRC}:{SRC.parent}"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
+        said = tmp_path / f"said-{number}"
+        with said.open("wb") as out:
+            running[said] = subprocess.Popen(
+                [sys.executable, "-c", CROWD, str(tmp_path), f"p{number}"],
+                env={**os.environ, "PYTHONPATH": f"{SRC}:{SRC.parent}"},
+                stdout=out,
+            )
         if len(running) == 3:
-            time.sleep(0.8 + chance.random())
-            end(running.pop(chance.randrange(3)), home)
-    for process in running:
-        end(process, home)
-    assert len(home.leaves) > BEFORE + 9
+            end(running, chance.choice(sorted(running)), chance, home)
+    for said in sorted(running):
+        end(running, said, chance, home)
+    assert len(home.leaves) >= BEFORE + 9
     last = home.check()
     assert last.size > len(home.leaves)
     sizes: dict[int, bytes] = {}
@@ -177,9 +175,17 @@ def test_crowd_of_processes_killed_at_any_moment_has_one_history(tmp_path: Path,
         assert sizes.setdefault(note.read_checkpoint(text).size, text) == text
 
 
-def end(process: subprocess.Popen[str], home: Home) -> None:
-    assert process.poll() is None, process.communicate()
+def end(running: dict[Path, subprocess.Popen[bytes]], said: Path, chance: random.Random, home: Home) -> None:
+    """Kill a process at any moment after it has begun to speak, and hear what it said."""
+    process = running.pop(said)
+    deadline = time.monotonic() + 120
+    while not said.read_bytes():
+        assert process.poll() is None, process.returncode
+        assert time.monotonic() < deadline, "it never came to a leaf"
+        time.sleep(0.01)
+    time.sleep(chance.random())
+    assert process.poll() is None, process.returncode
     process.kill()
-    out, _ = process.communicate(timeout=60)
-    said = [json.loads(line) for line in out.splitlines() if line.endswith("]")]
-    home.hear(said)
+    process.wait(timeout=60)
+    lines = said.read_text().splitlines(keepends=True)
+    home.hear([json.loads(line) for line in lines if line.endswith("\n")])
