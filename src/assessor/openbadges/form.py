@@ -61,8 +61,8 @@ def check_contexts(document: Mapping[str, Any], *, known: contexts.Contexts) -> 
             if iri.startswith("_:"):
                 raise VerificationFailed(
                     "contexts",
-                    f"{where}: expected no label of a blank node, got {iri!r}: what was signed about it could "
-                    "be moved out of sight",
+                    f"{where}: expected no label of a blank node, got {iri!r}: what was signed about it "
+                    "could be moved out of sight",
                 )
         again = graph.compact(expanded, alone["@context"], known=known)
         place = _difference(alone, again, where)
