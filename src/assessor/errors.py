@@ -20,17 +20,13 @@
     │   └── Pressed             a disk, memory or the engine's patience is short; nothing is lost by waiting
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
+    │   ├── RemoteFault         a document at an address could not be fetched, or may not be
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
     │   └── AwardOvertaken      another process changed the same award first
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── AwardRefused            an award that evidence does not back, or that is revoked
-    └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
-    │   ├── RemoteFault         a document at an address could not be fetched, or may not be
-    │   └── LeaseLost           another worker has taken the attempt over
-    ├── NotFound                a name or id that nothing answers to
-    ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
     └── VerificationOpen        nothing speaks against a credential, but not all of it could be checked
 
