@@ -21,10 +21,12 @@
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
+    │   ├── RemoteFault         a document at an address could not be fetched, or may not be
     │   └── LeaseLost           another worker has taken the attempt over
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
-    └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
+    ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
+    └── VerificationOpen        nothing speaks against a credential, but not all of it could be checked
 
 The text of an error says what was expected, what came, and where. Only edges (command line, worker,
 web) catch; `exit_code` is the one table from errors to exit statuses.
@@ -32,6 +34,7 @@ web) catch; `exit_code` is the one table from errors to exit statuses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 
 
@@ -150,6 +153,10 @@ class KeyRetired(Fault):
     """A key was retired between its signature and the row that keeps it; nothing was kept, sign again."""
 
 
+class RemoteFault(Fault):
+    """A document at an address could not be fetched, or is one that must not be."""
+
+
 class LeaseLost(Fault):
     """Another worker has taken the attempt over; this one must stop and keep nothing."""
 
@@ -174,6 +181,20 @@ class VerificationFailed(AssessorError):
         self.check = check
         self.problem = problem
         super().__init__(f"{check}: {problem}")
+
+
+class VerificationOpen(AssessorError):
+    """Nothing speaks against it, but not all of it could be checked: neither held nor refused.
+
+    Args:
+        checks: names of the checks that could not be made, each with the reason.
+    """
+
+    def __init__(self, checks: Mapping[str, str]) -> None:
+        self.checks = dict(checks)
+        super().__init__(
+            "cannot tell, not checked: " + "; ".join(f"{name}: {reason}" for name, reason in checks.items())
+        )
 
 
 def exit_code(error: BaseException) -> int:
