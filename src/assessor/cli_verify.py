@@ -154,6 +154,9 @@ def export_pack(context: click.Context, what: str, target: Path, with_work: bool
     click.echo(f"{target}: {len(data)} bytes{warning}")
 
 
+check = (verify_, reproduce_, export_pack)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Asking:
     """What was named on the command line."""
