@@ -54,7 +54,9 @@ _MARKS = {
 @click.option("--submission", help="Id of the submission that evidence must belong to.")
 @as_json
 @click.pass_context
-def verify_(context: click.Context, what: str, as_json: bool, submission: str | None, **given: Any) -> None:
+def verify_(
+    context: click.Context, /, what: str, as_json: bool, submission: str | None, **given: Any
+) -> None:
     """Check WHAT: a credential (JSON, token, baked PNG or SVG), a folder of evidence, a pack, or an address.
 
     Exits with 0 if all that could be asked holds, 1 if it is refused, 3 if something could not be checked.

@@ -20,7 +20,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from assessor import digest, merkle, note, proof, record, verify
+from assessor import digest, merkle, note, proof, record, signer, verify
 from assessor.errors import FileInvalid, KeyFault, RemoteFault, VerificationFailed
 from assessor.openbadges import did, digests, trust
 from assessor.openbadges.asked import Asked, Told, held, left_open, nothing, unasked
@@ -229,7 +229,7 @@ def _included(
     raise VerificationFailed("inclusion", f"{name}: {problem.problem}") from problem
 
 
-def _engine_keys(document: Mapping[str, Any], asked: Asked, issuer: str) -> dict[str, proof.PublicKey]:
+def _engine_keys(document: Mapping[str, Any], asked: Asked, issuer: str) -> dict[str, signer.PublicKey]:
     """The engine's keys: what the issuer's own signature says, and what the verifier does."""
     raws = list(asked.engine)
     trusted = asked.known(issuer)
@@ -247,12 +247,12 @@ def _engine_keys(document: Mapping[str, Any], asked: Asked, issuer: str) -> dict
         raise VerificationFailed("record", f"expected the engine's key, got: {error}") from error
 
 
-def public(raw: bytes) -> proof.PublicKey:
+def public(raw: bytes) -> signer.PublicKey:
     """A public key in the form that `verify` takes."""
     pem = Ed25519PublicKey.from_public_bytes(raw).public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return proof.load_public(pem, name="the key")
+    return signer.load_public(pem, name="the key")
 
 
 def _log_keys(asked: Asked, issuer: str, base: str | None) -> tuple[tuple[note.Key, ...], bool, str]:
