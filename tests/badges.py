@@ -161,9 +161,9 @@ def did_document(*keys: Key, until: Mapping[str, datetime] | None = None) -> byt
 def status_list(*positions: int, at: datetime = NOW, days: float = 7, **given: Any) -> bytes:
     """The signed list in which these bits are set."""
     made = statuslist.credential(
-        url=given.pop("url", STATUS),
+        id=given.pop("url", STATUS),
         issuer=given.pop("issuer", ISSUER),
-        positions=positions,
+        revoked=positions,
         valid_from=at - timedelta(hours=2),
         valid_until=at + timedelta(days=days),
     )
