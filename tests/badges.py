@@ -6,10 +6,12 @@ import base64
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from assessor.log import Log
+from assessor.signer import Purpose
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -19,6 +21,7 @@ from assessor.openbadges.asked import Asked, Told
 from assessor.openbadges.sources import Files, Sources
 from assessor.record import RECORD_MEDIA_TYPE
 from assessor.verify import Check
+from tests import small
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 URL = "https://badges.example.org"
@@ -240,3 +243,20 @@ def sri(known: str) -> str:
 def multibase_of(known: str) -> str:
     """`sha256:<hex>` as a multihash in base64url."""
     return multibase.base64url(b"\x12\x20" + bytes.fromhex(known.removeprefix("sha256:")))
+
+
+def logged(bench: small.Bench) -> small.Bench:
+    """The same bench, with a log, and with the achievements of its catalog."""
+    parts, folder = bench.parts, bench.root
+
+    def open_log() -> Log:
+        return Log(
+            database=parts.store,
+            signer=parts.keyring.signer(Purpose.LOG),
+            origin="bench.example/log",
+            folder=folder / "log",
+            clock=bench.clock,
+        )
+
+    bench.parts = replace(parts, open_log=open_log, achievements=bench.tasks.achievements)
+    return bench

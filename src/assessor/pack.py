@@ -40,7 +40,7 @@ from assessor.errors import NotFound, StoreFault, UploadRefused, VerificationFai
 from assessor.issuer import Issuer
 from assessor.keyring import Keyring
 from assessor.note import Kind
-from assessor.openbadges import credential, did, reading, trust
+from assessor.openbadges import credential, did, reading, resources, trust
 from assessor.openbadges.sources import PROOF
 from assessor.parts import Parts
 from assessor.signer import Purpose
@@ -216,6 +216,11 @@ def of(what: str, parts: Parts, *, with_work: bool) -> Pack:
     named = {reading.text_of(one) for one in reading.many(document.get("evidence"))}
     for attempt in row.attempts:
         files |= _evidence(attempt, parts, with_work=with_work)
+        if with_work:
+            names |= {
+                resources.ni(digest.sha256(files[path])): path
+                for path in (f"work/{attempt}/{TASK}", f"work/{attempt}/{SUBMISSION}")
+            }
         if (own := credential.evidence_id(parts.issuer, attempt)) in named:
             names[own] = f"evidence/{attempt}/{publish.RECORD}"
     return Pack(files=files | _public(parts), credential=path, attempts=row.attempts, names=names)
@@ -270,12 +275,14 @@ def _evidence(attempt: str, parts: Parts, *, with_work: bool) -> dict[str, bytes
 def _public(parts: Parts) -> dict[str, bytes]:
     """What an issuer publishes whatever it awards."""
     issuer = parts.issuer
-    methods = keyring.methods(issuer.did, parts.keyring.keys(Purpose.ISSUER))
-    return {
-        "did.json": digest.canonical(did.document(issuer.did, methods)),
+    files = {
         trust.KEYS: trust.dump([trusted(parts.keyring, issuer)]),
         "log/checkpoint": parts.log.checkpoint().note,
     }
+    methods = keyring.methods(issuer.did, parts.keyring.keys(Purpose.ISSUER))
+    if methods:  # one that has never awarded anything has none
+        files["did.json"] = digest.canonical(did.document(issuer.did, methods))
+    return files
 
 
 def _files(data: bytes) -> dict[str, bytes]:
