@@ -13,7 +13,7 @@ from rich.console import Console
 
 from assessor import digest, display, pack, proof, publish, reproduce, signer, verify, wiring
 from assessor.errors import NotFound, VerificationFailed, VerificationOpen
-from assessor.openbadges import checks, did, reading, trust
+from assessor.openbadges import backing, checks, did, reading, trust
 from assessor.openbadges.asked import Asked, State, Told
 from assessor.openbadges.remote import Remote
 from assessor.openbadges.sources import Files, Folder, Sources
@@ -70,6 +70,7 @@ def verify_(
         _checked(what, config, asking, submission, talk)
     except (VerificationFailed, VerificationOpen) as error:
         if not as_json and isinstance(error, VerificationFailed):
+            talk.refused(error)
             raise  # told in one place, with its check
         problem = error
     verdict = {None: "holds", VerificationFailed: "refused", VerificationOpen: "cannot tell"}[
@@ -205,6 +206,16 @@ class _Talk:
             }
         )
 
+    def refused(self, problem: VerificationFailed) -> None:
+        """The check that does not hold."""
+        for check in self.checks:
+            if check.name == problem.check:
+                Console(stderr=True).print(
+                    f"[red]✗[/] {check.number}. {check.sentence} [red]It does not hold.[/]",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+
     def number(self, name: str) -> int | None:
         """The number of a check of what was looked at; None for what comes before all checks."""
         return next((check.number for check in self.checks if check.name == name), None)
@@ -255,9 +266,12 @@ def _evidence(
     given: list[pack.Evidence], config: Settings, asking: _Asking, submission: str | None, talk: _Talk
 ) -> None:
     trusted = [signer.load_public(_read(path), name=str(path)) for path in asking.keys]
+    trusted += backing.engine_keys(_trust(asking.trusted) or ())
     trusted = trusted or [*wiring.public_keys(config)]
     if not trusted:
-        raise VerificationFailed("signature", "expected a key to trust: name one with --key, got none")
+        raise VerificationFailed(
+            "signature", "expected a key to trust: name one with --key or --trust, got none"
+        )
     if not given:
         raise VerificationFailed("pack", "expected a pack with a credential or evidence, got one without")
     for one in given:

@@ -13,7 +13,7 @@ log's must come from elsewhere: from the issuer's site, or from who is trusted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -230,21 +230,33 @@ def _included(
 
 
 def _engine_keys(document: Mapping[str, Any], asked: Asked, issuer: str) -> dict[str, signer.PublicKey]:
-    """The engine's keys: what the issuer's own signature says, and what the verifier does."""
-    raws = list(asked.engine)
-    trusted = asked.known(issuer)
-    raws += [did.raw(key.text) for key in (trusted.engine if trusted is not None else ())]
-    for subject in many(document.get("credentialSubject")):
-        source = text_of(subject.get("source"))
-        if source is not None and source.startswith("did:key:"):
-            try:
-                raws.append(did.resolve_key(source).raw)
-            except VerificationFailed as error:
-                raise VerificationFailed("record", f"source: {error.problem}") from error
+    """The engine's keys: those that the issuer's own signature names, and those that the verifier knows."""
+    found: list[signer.PublicKey] = []
     try:
-        return proof.keys(public(raw) for raw in raws)
-    except (KeyFault, ValueError) as error:
+        for subject in many(document.get("credentialSubject")):
+            source = text_of(subject.get("source"))
+            if source is not None and source.startswith("did:key:"):
+                found.append(public(did.resolve_key(source).raw))
+        found += [public(raw) for raw in asked.engine]
+        known = asked.known(issuer)
+        # Last, so that what is known of a key's end counts whoever else names it.
+        found += engine_keys(() if known is None else (known,))
+        return proof.keys(found)
+    except (KeyFault, VerificationFailed, ValueError) as error:
         raise VerificationFailed("record", f"expected the engine's key, got: {error}") from error
+
+
+def engine_keys(trusted: Iterable[trust.Trusted]) -> list[signer.PublicKey]:
+    """The keys that engines of these issuers sign evidence with.
+
+    Raises:
+        VerificationFailed: `controller`: a key is none.
+    """
+    return [
+        signer.dated(public(did.raw(key.text)), since=None, until=key.until)
+        for one in trusted
+        for key in one.engine
+    ]
 
 
 def public(raw: bytes) -> signer.PublicKey:
