@@ -337,7 +337,13 @@ def _trust(given: tuple[str, ...]) -> tuple[trust.Trusted, ...] | None:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return reading.strict(_read(path), name=str(path), check="schema")
+    try:
+        schema = json.loads(_read(path))
+    except ValueError as error:
+        raise VerificationFailed("schema", f"{path}: expected JSON, got: {error}") from error
+    if not isinstance(schema, dict):
+        raise VerificationFailed("schema", f"{path}: expected a JSON Schema, got {type(schema).__name__}")
+    return schema
 
 
 def _again(found: Pack, attempt: str, box: protocol.Sandbox) -> tuple[bytes, verify.Comparison]:

@@ -104,7 +104,7 @@ TABLE: Mapping[str, Expected] = {
         "bad", OPEN, "SomeProofType", "one of its two proofs holds, the other is of a kind that nobody knows"
     ),
     "simple-noproof.json": Expected("bad", "structure", "the property achievement"),
-    "velocity.jwt": Expected("bad", "bytes", "nbf: expected"),
+    "velocity.jwt": Expected("bad", "contexts", "velocitynetwork"),
     "simple-err-context.json": Expected("bad", "structure", "credentials/v2"),
     "simple-err-credential-subject-achievement-result-description-type.json": Expected(
         "bad", "structure", "resultDescription.2.type: expected ResultDescription"

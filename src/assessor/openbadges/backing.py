@@ -14,7 +14,7 @@ log's must come from elsewhere: from the issuer's site, or from who is trusted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -252,11 +252,7 @@ def engine_keys(trusted: Iterable[trust.Trusted]) -> list[signer.PublicKey]:
     Raises:
         VerificationFailed: `controller`: a key is none.
     """
-    return [
-        signer.dated(public(did.raw(key.text)), since=None, until=key.until)
-        for one in trusted
-        for key in one.engine
-    ]
+    return [replace(public(did.raw(key.text)), until=key.until) for one in trusted for key in one.engine]
 
 
 def public(raw: bytes) -> signer.PublicKey:

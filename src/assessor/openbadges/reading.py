@@ -63,6 +63,10 @@ def read(data: bytes, *, name: str = "the file") -> Reading:
     inner = data if baked is None else _extracted(data, name)
     if not _TOKEN.fullmatch(inner):
         document = strict(inner, name=name)
+        try:
+            screen.check(document)
+        except VerificationFailed as error:
+            raise VerificationFailed("bytes", f"{name}: {error.problem}") from error
         return Reading(form=Form.JSON, baked=baked, data=inner, document=document, token=None)
     token = inner.decode("ascii").strip()
     try:
