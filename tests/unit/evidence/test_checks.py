@@ -473,7 +473,7 @@ def test_bytes_that_are_no_credential_are_refused_at_once(world: World, data: by
 
 def test_poison_graph_is_refused_at_once(world: World) -> None:
     def clique(document: dict[str, Any]) -> None:
-        names = [f"_:n{number}" for number in range(20)]
+        names = [f"_:n{number}" for number in range(40)]
         document["credentialSubject"]["achievement"]["related"] = [
             {"id": name, "type": ["Related"], "related": [{"id": other} for other in names]} for name in names
         ]
