@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessor import catalog, digest, pack, pipeline, settling, testing
+from assessor import catalog, digest, pack, pipeline, settling, testing, wiring
+from assessor.cli import main
 from assessor.errors import NotFound, StoreFault, VerificationFailed, VerificationOpen
 from assessor.openbadges import checks, trust
 from assessor.openbadges.asked import Asked, State
@@ -248,3 +250,17 @@ def test_index_says_where_a_trials_evidence_is(bench: small.Bench) -> None:
     document = json.loads(made.files[str(made.credential)])
     assert made.names[document["id"]] == made.credential
     assert made.names[document["evidence"][0]["id"]] == f"evidence/{attempt}/record.json"
+
+
+def test_installation_knows_its_own_badges(bench: small.Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    award, _ = awarded(bench)
+    target = bench.root / "badge.zip"
+    pack.write(target, pack.of(award, bench.parts, with_work=False).dump())
+    (bench.root / "catalog" / "issuer.yaml").write_text('name: Bench\nurl: "https://bench.example"\n')
+    monkeypatch.setattr(wiring, "now", bench.clock)
+    here = ["--home", str(bench.root), "--catalog", str(bench.root / "catalog"), "verify", str(target)]
+    said = CliRunner().invoke(main, here, catch_exceptions=False)
+    assert said.exit_code == 0, said.stderr
+    assert "Bench (did:web:bench.example), whose installation this is" in said.stderr
+    elsewhere = CliRunner().invoke(main, ["--home", str(bench.root / "none"), *here[2:]])
+    assert elsewhere.exit_code == 3

@@ -159,7 +159,8 @@ def check(document: Mapping[str, Any]) -> None:
         VerificationFailed: `structure`: the first thing that is missing or of another kind.
     """
     context = many(document.get("@context"))
-    if not context or context[0] not in _BASES:
+    # A list: what a stranger puts there need not be hashable.
+    if not context or context[0] not in [*_BASES]:
         _refuse("@context", " or ".join(_BASES) + " first", document.get("@context"))
     types = many(document.get("type"))
     if "VerifiableCredential" not in types:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from assessor import digest, note
 from assessor.errors import VerificationFailed, VerificationOpen, exit_code
@@ -547,3 +551,53 @@ def test_official_schema_is_asked_where_it_is_named(world: World, edition: str) 
     check, problem = refused(world, odd, schema=schema)
     assert check == "schema"
     assert "achievement" in problem
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for key, one in inside for found in places(one, (*path, key)))]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_whatever_stands_anywhere_is_told_in_words(world: World, data: st.DataObject) -> None:
+    document = copy.deepcopy(world.document)
+    at = data.draw(st.sampled_from(places(document)[1:]))
+    value = data.draw(VALUES)
+    above = document
+    for step in at[:-1]:
+        above = above[step]
+    assume(above[at[-1]] != value)
+    above[at[-1]] = value
+    signed_again = data.draw(st.booleans())
+    if signed_again:
+        with contextlib.suppress(VerificationFailed):
+            document = badges.signed({key: one for key, one in document.items() if key != "proof"})
+    with contextlib.suppress(VerificationFailed, VerificationOpen):
+        world.check(json.dumps(document).encode(), sources=without(world, "credentials/"))
+        assert signed_again, at
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_in_any_place_are_told_in_words(world: World, data: bytes) -> None:
+    for path in (
+        "did.json",
+        "status/1.json",
+        "evidence/a1/run.json",
+        "evidence/a1/record.tlog-proof",
+        "keys.json",
+    ):
+        files = {**world.files, path: data}
+        with pytest.raises((VerificationFailed, VerificationOpen)):
+            world.check(sources=Sources(named={}, site=Files(files=files)))
+    with pytest.raises(VerificationFailed):
+        world.check(data)
