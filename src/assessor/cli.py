@@ -3,14 +3,13 @@
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
 review. What authors use is in `cli_tasks` and `cli_badges`, what operators use in `cli_operate`, what issuers
-use in `cli_awards` and `cli_handout`.
+use in `cli_awards` and `cli_handout`, what verifiers use in `cli_verify`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,13 @@ from rich.console import Console
 
 from assessor import (
     __version__,
-    digest,
     display,
     judging,
     logs,
     pipeline,
-    proof,
     publish,
-    reproduce,
     settings,
     settling,
-    signer,
-    verify,
     waiting,
     wiring,
 )
@@ -40,7 +34,8 @@ from assessor.cli_handout import hand_out
 from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_tasks import author
-from assessor.errors import AssessorError, VerificationFailed, exit_code
+from assessor.cli_verify import check
+from assessor.errors import AssessorError, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import UNUSED, Attempt, AttemptState
@@ -86,7 +81,7 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
 main.add_command(author)
 main.add_command(badges)
 main.add_command(keys_)
-for command in (*operate, *issue, *hand_out):
+for command in (*operate, *issue, *hand_out, *check):
     main.add_command(command)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -291,113 +286,6 @@ def regrade(context: click.Context, submission: str, follow: bool, as_json: bool
         _print(context, as_json, values, f"attempt {attempt.id}: queued")
 
 
-@main.command(name="verify")
-@click.argument("evidence", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--key",
-    "keys",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Public key (PEM) to trust; by default this installation's own.",
-)
-@click.option("--submission", help="Id of the submission that it must belong to.")
-@as_json
-@click.pass_context
-def verify_(
-    context: click.Context, evidence: Path, keys: tuple[Path, ...], submission: str | None, as_json: bool
-) -> None:
-    """Check EVIDENCE: a published folder or a pack."""
-    config: Settings = context.obj
-    task = bundle = None
-    if evidence.is_dir():
-        record, run, envelope = (
-            _read(evidence / name) for name in (publish.RECORD, publish.RUN, publish.ENVELOPE)
-        )
-    else:
-        pack = reproduce.read(_read(evidence))
-        record, run, envelope, task, bundle = (
-            pack.record,
-            pack.run,
-            pack.envelope,
-            pack.task,
-            pack.submission,
-        )
-    trusted = [signer.load_public(_read(path), name=str(path)) for path in keys]
-    trusted = trusted or [*wiring.public_keys(config)]
-    if not trusted:
-        raise VerificationFailed("signature", "expected a key to trust: name one with --key, got none")
-    held: list[verify.Check] = []
-    talk = Console(stderr=True)
-
-    def holds(check: verify.Check) -> None:
-        held.append(check)
-        talk.print(f"[green]✓[/] {check.number}. {check.sentence}", highlight=False, soft_wrap=True)
-
-    verify.evidence(
-        record=record,
-        run=run,
-        envelope=envelope,
-        keys=proof.keys(trusted),
-        submission=submission,
-        bundle=bundle,
-        snapshot=task,
-        on_check=holds,
-    )
-    _print(
-        context,
-        as_json,
-        {"holds": True, "checks": [check.name for check in held]},
-        f"{evidence}: holds, {len(held)} checks",
-    )
-
-
-@main.command(name="reproduce")
-@click.argument("what")
-@as_json
-@click.pass_context
-def reproduce_(context: click.Context, what: str, as_json: bool) -> None:
-    """Judge WHAT (an attempt's id, or a pack) again and compare the records."""
-    config: Settings = context.obj
-    with ExitStack() as stack:
-        path = Path(what)
-        if path.is_file():
-            pack = reproduce.read(_read(path))
-        else:
-            pack = reproduce.of(what, stack.enter_context(wiring.parts(config, boxed=False)))
-        box = stack.enter_context(wiring.by_hand(config))
-        new, comparison = reproduce.again(
-            pack.record, task=pack.task, submission=pack.submission, sandbox=box, attempt=wiring.hand_label()
-        )
-    values = {
-        "same": comparison.same,
-        "causes": list(comparison.causes),
-        "tests": list(comparison.tests),
-        "record": digest.sha256(new),
-    }
-    lines = [f"the same record came out again: {digest.sha256(new)}"] if comparison.same else []
-    lines += [f"differs: {cause}" for cause in comparison.causes]
-    _print(context, as_json, values, "\n".join(lines))
-    context.exit(0 if comparison.same else 1)
-
-
-@main.command()
-@click.argument("attempt")
-@click.argument("target", type=click.Path(path_type=Path))
-@as_json
-@click.pass_context
-def pack(context: click.Context, attempt: str, target: Path, as_json: bool) -> None:
-    """Write the evidence of ATTEMPT, its task and its files to TARGET, to be judged again elsewhere."""
-    with wiring.parts(context.obj, boxed=False) as parts:
-        data = reproduce.of(attempt, parts).dump()
-    reproduce.write(target, data)
-    _print(
-        context,
-        as_json,
-        {"pack": str(target), "bytes": len(data), "digest": digest.sha256(data)},
-        f"{target}: {len(data)} bytes; it holds the hidden tests",
-    )
-
-
 def _follow(context: click.Context, parts: Parts, attempt_id: str, as_json: bool) -> None:
     (attempt,) = display.follow([attempt_id], parts.store, Console(stderr=True))
     if attempt.state in UNUSED:
@@ -436,10 +324,3 @@ def _print(context: click.Context, as_json: bool, values: Any, words: Any) -> No
         click.echo(words)
     else:
         Console().print(words, highlight=False)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise VerificationFailed("files", f"expected {path}, got: {error.strerror}") from error

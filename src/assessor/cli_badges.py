@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assessor import display, reproduce, wiring
+from assessor import display, pack, wiring
 from assessor.achievement import Achievement
 from assessor.errors import AuthorError
 from assessor.openbadges import artwork
@@ -77,7 +77,7 @@ def image(context: click.Context, badge: str, target: Path, level: str | None) -
             data = artwork.png(found.name, level)
         case other:
             raise click.UsageError(f'expected a TARGET that ends with .svg or .png, got "{other}"')
-    reproduce.write(target, data)
+    pack.write(target, data)
     click.echo(f"{target}: {len(data)} bytes")
 
 

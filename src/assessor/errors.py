@@ -22,11 +22,13 @@
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
-    │   └── AwardOvertaken      another process changed the same award first
+    │   ├── AwardOvertaken      another process changed the same award first
+    │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── AwardRefused            an award that evidence does not back, or that is revoked
-    └── VerificationFailed      evidence or a credential does not hold; carries the check that failed
+    ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
+    └── VerificationOpen        nothing speaks against a credential, but not all of it could be checked
 
 The text of an error says what was expected, what came, and where. Only edges (command line, worker,
 web) catch; `exit_code` is the one table from errors to exit statuses.
@@ -34,6 +36,7 @@ web) catch; `exit_code` is the one table from errors to exit statuses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 
 
@@ -152,6 +155,10 @@ class KeyRetired(Fault):
     """A key was retired between its signature and the row that keeps it; nothing was kept, sign again."""
 
 
+class RemoteFault(Fault):
+    """A document at an address could not be fetched, or is one that must not be."""
+
+
 class LeaseLost(Fault):
     """Another worker has taken the attempt over; this one must stop and keep nothing."""
 
@@ -184,6 +191,20 @@ class VerificationFailed(AssessorError):
         self.check = check
         self.problem = problem
         super().__init__(f"{check}: {problem}")
+
+
+class VerificationOpen(AssessorError):
+    """Nothing speaks against it, but not all of it could be checked: neither held nor refused.
+
+    Args:
+        checks: names of the checks that could not be made, each with the reason.
+    """
+
+    def __init__(self, checks: Mapping[str, str]) -> None:
+        self.checks = dict(checks)
+        super().__init__(
+            "cannot tell, not checked: " + "; ".join(f"{name}: {reason}" for name, reason in checks.items())
+        )
 
 
 def exit_code(error: BaseException) -> int:

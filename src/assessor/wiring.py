@@ -27,6 +27,7 @@ from assessor import (
     health,
     issuer,
     keyring,
+    pack,
     pressure,
     publish,
     queueserver,
@@ -40,6 +41,7 @@ from assessor.issuer import Issuer, Method
 from assessor.jobs import Ring
 from assessor.keyring import Keyring, Place
 from assessor.log import Log
+from assessor.openbadges import trust
 from assessor.parts import Parts
 from assessor.pressure import Kind
 from assessor.sandbox import engine, protocol
@@ -443,3 +445,25 @@ def sandboxes(settings: Settings) -> list[str] | None:
     except (EngineMissing, SandboxFault):
         return None
     return sorted((container.get("Labels") or {}).get(protocol.LABEL_HOLDER, "") for container in found)
+
+
+def own_issuer(settings: Settings) -> trust.Trusted | None:
+    """This installation's issuer with all its keys; None where there is no installation: nothing is made.
+
+    Raises:
+        FileInvalid, SettingInvalid: who it is cannot be read.
+    """
+    file = database.file_of(settings.database_url)
+    if file is not None and not file.exists():
+        return None
+    with contextlib.closing(store(settings)) as opened:
+        held = keys_of(settings, opened)
+        used = held.keys(Purpose.ISSUER)
+        if not used:
+            return None
+
+        def named(method: Method, url: str) -> str:
+            return keyring.issuer_did(method, url, used[-1].raw)
+
+        found = issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
+        return pack.trusted(held, found)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -30,11 +31,13 @@ from assessor import (
 )
 from assessor.errors import AuthorError, VerificationFailed
 from assessor.settings import LogFormat
+from tests import badges
 from tests.hostile.conftest import (
     HERE,
     LATER,
     ROOT,
     Attack,
+    Bench,
     Benches,
     Outcome,
     Refused,
@@ -321,6 +324,15 @@ def pickle_is_refused(attack: Attack, tmp_path: Path, benches: Benches) -> None:
     assert calls == []
 
 
+def published(outcome: Outcome, bench: Bench) -> SimpleNamespace:
+    """What was published of an attack that was judged."""
+    folder = bench.parts.publisher.folder(outcome.attempt.id)
+    record, run, envelope = (
+        (folder / name).read_bytes() for name in (publish.RECORD, publish.RUN, publish.ENVELOPE)
+    )
+    return SimpleNamespace(record=record, run=run, envelope=envelope, signer=bench.parts.signer)
+
+
 def bound_to_its_submission(attack: Attack, tmp_path: Path, benches: Benches) -> None:
     control = next(one for one in read_attacks() if one.group == "control" and one.name == "correct")
     bench = benches.of(control)
@@ -334,6 +346,13 @@ def bound_to_its_submission(attack: Attack, tmp_path: Path, benches: Benches) ->
             keys=proof.keys([signer.load_public(bench.parts.signer.public_pem, name="engine")]),
             submission=new.submission.id,
         )
+    # Nor does it stand in for the evidence of a credential that was awarded for the new one.
+    awarded, replayed = (badges.world(published(one, bench)) for one in (new, old))
+    awarded.check()
+    for check, names in (("record", ("run.json", "evidence.dsse")), ("evidence", ("record.json",))):
+        awarded.files |= {f"evidence/a1/{name}": replayed.files[f"evidence/a1/{name}"] for name in names}
+        with pytest.raises(VerificationFailed, match=rf"\A{check}: "):
+            awarded.check()
 
 
 def other_bytes_fail(attack: Attack, tmp_path: Path, benches: Benches) -> None:
@@ -352,6 +371,19 @@ def other_bytes_fail(attack: Attack, tmp_path: Path, benches: Benches) -> None:
                 envelope=(folder / publish.ENVELOPE).read_bytes(),
                 keys=proof.keys([signer.load_public(bench.parts.signer.public_pem, name="engine")]),
             )
+    # A credential may be written in other bytes that mean the same, and in none that mean another thing.
+    awarded = badges.world(published(judged(benches.outcome(control)), bench))
+    awarded.check(json.dumps(awarded.document, indent=2).encode())
+    inside = json.dumps(awarded.document)[1:-1]
+    tricks = re.findall(r'"[^"]+": [0-9.]+', attack.content())
+    assert len(tricks) == 3
+    tricks += [r'"\u006eame": "Other"', r'"valid\u0055ntil": "2099-01-01T00:00:00Z"']
+    for trick in tricks:
+        for changed in (f"{{{trick}, {inside}}}", f"{{{inside}, {trick}}}"):
+            with pytest.raises(VerificationFailed):
+                awarded.check(changed.encode())
+    with pytest.raises(VerificationFailed, match=r"\Abytes: "):
+        awarded.check(content)
 
 
 def hashed_once(attack: Attack, tmp_path: Path, benches: Benches) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,8 @@ def right(judged: Judged) -> Any:
 
 @pytest.fixture(scope="module")
 def pack(shop: Shop, right: Any) -> Path:
-    target = shop.folder / "right.tar"
-    shop.done("pack", right["attempt"], target)
+    target = shop.folder / "right.zip"
+    shop.done("export-pack", right["attempt"], target, "--with-work")
     return target
 
 
@@ -175,7 +176,7 @@ def test_reviewed_task_signs_nothing_before_the_review(shop: Shop, judged: Judge
     folder = shop.home / "evidence" / attempt
     assert judged.reviewed.json["evidence"] is None
     assert not folder.exists()
-    assert shop.run("pack", attempt, shop.folder / "early.tar").status == 2
+    assert shop.run("export-pack", attempt, shop.folder / "early.zip").status == 2
     refused = shop.run("review", attempt, "clarity", "--marks", "9", "--reviewer", "Vera")
     assert refused.status == 2
     assert "9" in refused.err
@@ -219,9 +220,13 @@ def test_regrade_runs_again_to_the_same_record(shop: Shop, right: Any) -> None:
 
 def test_evidence_holds_as_a_folder_and_as_a_pack(shop: Shop, right: Any, pack: Path) -> None:
     folder = Path(right["evidence"])
-    assert "bundle" not in shop.values("verify", folder)["checks"]
-    assert shop.values("verify", pack)["checks"][-2:] == ["bundle", "snapshot"]
-    assert "submission" in shop.values("verify", folder, "--submission", right["submission"])["checks"]
+
+    def held(*arguments: object) -> list[str]:
+        return [check["name"] for check in shop.values("verify", *arguments)["checks"]]
+
+    assert "bundle" not in held(folder)
+    assert held(pack)[-2:] == ["bundle", "snapshot"]
+    assert "submission" in held(folder, "--submission", right["submission"])
     shop.done("verify", folder, "--key", folder / "signer.pem")
 
 
@@ -269,14 +274,21 @@ def test_evidence_of_another_submission_or_without_a_file_is_refused(
     assert "error: files: expected" in said.err
 
 
-def test_pack_is_the_same_bytes_each_time_and_overwrites_nothing(shop: Shop, right: Any, pack: Path) -> None:
-    again = shop.folder / "again.tar"
-    shop.done("pack", right["attempt"], again)
-    assert again.read_bytes() == pack.read_bytes()
-    said = shop.run("pack", right["attempt"], again)
+def test_pack_differs_later_in_the_log_alone_and_overwrites_nothing(
+    shop: Shop, right: Any, pack: Path
+) -> None:
+    again = shop.folder / "again.zip"
+    shop.done("export-pack", right["attempt"], again, "--with-work")
+    with zipfile.ZipFile(again) as new, zipfile.ZipFile(pack) as old:
+        assert new.namelist() == old.namelist()
+        differ = {name for name in new.namelist() if new.read(name) != old.read(name)}
+    # Other attempts were judged meanwhile.
+    assert differ <= {"log/checkpoint", f"evidence/{right['attempt']}/record.tlog-proof"}
+    data = again.read_bytes()
+    said = shop.run("export-pack", right["attempt"], again)
     assert said.status == 3
     assert "expected a file that can be made" in said.err
-    assert again.read_bytes() == pack.read_bytes()
+    assert again.read_bytes() == data
 
 
 def test_attempt_and_pack_are_reproduced_to_the_byte(
@@ -306,12 +318,38 @@ def test_other_sandbox_is_named_as_the_cause(shop: Shop, forker: Forker, pack: P
     assert cause.startswith("the filter of system calls: sha256:")
 
 
+def test_other_packages_are_named_as_the_cause_where_the_images_are_built_anew(
+    shop: Shop, forker: Forker, pack: Path, tmp_path: Path
+) -> None:
+    # Another machine: another home, and images of its own, which hold one package more.
+    shutil.copytree(shop.catalog / "sandboxes", tmp_path / "sandboxes")
+    recipe = tmp_path / "sandboxes" / "python" / "Dockerfile"
+    copy = "COPY wheels.txt /opt/assessor/wheels.txt\n"
+    assert copy in recipe.read_text()
+    more = f"{copy}RUN echo extra==1.0 >> /opt/assessor/wheels.txt\n"
+    recipe.write_text(recipe.read_text().replace(copy, more))
+    said = forker.start("--home", tmp_path / "home", "--catalog", tmp_path, "reproduce", pack, "--json")()
+    assert said.status == 1, said
+    assert (said.json["same"], said.json["tests"]) == (False, [])
+    causes = [cause.partition(":")[0] for cause in said.json["causes"]]
+    assert causes == ["the package list of the learner's image", "the recipe of the learner's image"]
+
+
 def test_file_that_is_no_pack_is_refused(shop: Shop, tmp_path: Path) -> None:
-    (tmp_path / "pack.tar").write_bytes(b"not a tar" * 1000)
+    (tmp_path / "pack.zip").write_bytes(b"PK\x03\x04 not a zip" * 1000)
     for command in ("verify", "reproduce"):
-        said = shop.run(command, tmp_path / "pack.tar")
+        said = shop.run(command, tmp_path / "pack.zip")
         assert said.status == 1
         assert "error: pack: " in said.err
+
+
+def test_pack_without_work_is_checked_and_not_judged_again(shop: Shop, right: Any, tmp_path: Path) -> None:
+    lean = tmp_path / "lean.zip"
+    shop.done("export-pack", right["attempt"], lean)
+    shop.done("verify", lean)
+    said = shop.run("reproduce", lean)
+    assert said.status == 1
+    assert "make it with --with-work" in said.err
 
 
 # --- keeping
@@ -448,7 +486,7 @@ def test_doctor_says_what_to_do_without_an_engine(shop: Shop) -> None:
     bad = {check["name"]: check for check in said.json if not check["ok"]}
     assert set(bad) == {"engine", "images", "engine (containers)"}
     assert "script/setup" in bad["engine"]["found"]
-    said = shop.run("reproduce", "whatever.tar", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
+    said = shop.run("reproduce", "whatever.zip", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
     assert said.status in (2, 3)
     status = shop.run("status", "--json", DOCKER_HOST=f"unix://{shop.folder}/nobody.sock")
     assert (status.status, status.json["sandboxes"]) == (0, None)

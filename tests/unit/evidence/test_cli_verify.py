@@ -1,0 +1,230 @@
+"""`assessor verify`: what it takes, what it tells a person and a program, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from assessor import pack, wiring
+from assessor.cli import main
+from assessor.openbadges import baking, trust
+from tests import badges
+from tests.badges import ISSUER_KEY, LOG_KEY, World
+
+Verify = Callable[..., Result]
+
+
+@pytest.fixture
+def world(make: Any) -> World:
+    return badges.world(make.folder())
+
+
+@pytest.fixture
+def site(world: World, tmp_path: Path) -> Path:
+    """The issuer's site, copied to a folder."""
+    return write(tmp_path / "site", world.files)
+
+
+@pytest.fixture
+def verify(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
+    """Runs the command in a place where there is no installation."""
+    monkeypatch.setattr(wiring, "now", lambda: badges.NOW)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "badge.json").write_bytes(world.data)
+
+    def run(*arguments: object) -> Result:
+        told = ["--home", str(tmp_path / "none"), "verify", *map(str, arguments)]
+        result = CliRunner().invoke(main, told, catch_exceptions=False)
+        assert not (tmp_path / "none").exists(), "verifying makes no installation"
+        return result
+
+    return run
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def test_badge_that_holds_ends_with_0_and_a_line(verify: Verify, site: Path) -> None:
+    said = verify("badge.json", "--site", site)
+    assert said.exit_code == 0
+    assert said.stdout == "badge.json: holds, 11 checks; not asked: 3, 8, 11, 15\n"
+    lines = said.stderr.splitlines()
+    assert [line[0] for line in lines] == list("✓✓-✓✓✓✓-✓✓-✓✓✓-")
+    assert lines[7].startswith(
+        "- 8. The issuer is one that you trust. not asked: it says to be by Example School"
+    )
+
+
+def test_everything_can_be_asked(verify: Verify, site: Path, world: World, tmp_path: Path) -> None:
+    (tmp_path / "seen").write_bytes(badges.log_checkpoint(world.leaves[:2]).note)
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    asked = ("--trust", badges.ISSUER, "--email", badges.EMAIL, "--schema", "schema.json")
+    said = verify("badge.json", "--site", site, *asked, "--checkpoint", "seen", "--json")
+    assert said.exit_code == 0
+    told = json.loads(said.stdout)
+    assert (told["verdict"], told["holds"]) == ("holds", True)
+    assert [(one["number"], one["state"]) for one in told["checks"]] == [(n, "held") for n in range(1, 16)]
+    assert told["checks"][5]["name"] == "proof"
+
+
+def test_badge_that_is_refused_ends_with_1_and_its_check(verify: Verify, site: Path) -> None:
+    said = verify("badge.json", "--site", site, "--email", "eve@example.org")
+    assert said.exit_code == 1
+    assert said.stdout == ""
+    last, error = said.stderr.splitlines()[-2:]
+    assert last == "✗ 11. It was given to the person that you asked about. It does not hold."
+    assert error == "error: recipient: expected one of eve@example.org, got somebody else's"
+    told = json.loads(verify("badge.json", "--site", site, "--email", "eve@example.org", "--json").stdout)
+    assert (told["verdict"], told["holds"]) == ("refused", False)
+    assert told["refused"] == {
+        "number": 11,
+        "check": "recipient",
+        "problem": "expected one of eve@example.org, got somebody else's",
+    }
+    assert [one["number"] for one in told["checks"]] == list(range(1, 11))
+
+
+def test_badge_of_which_not_all_can_be_checked_ends_with_3(verify: Verify) -> None:
+    said = verify("badge.json")
+    assert said.exit_code == 3
+    assert said.stdout.startswith("badge.json: cannot tell: 6 checks hold, not checked: 7, 10, 12, 13, 14")
+    told = json.loads(verify("badge.json", "--json").stdout)
+    assert (told["verdict"], told["holds"]) == ("cannot tell", False)
+    assert {one["name"] for one in told["checks"] if one["state"] == "not checked"} == {
+        "controller",
+        "status",
+        "evidence",
+        "record",
+        "inclusion",
+    }
+
+
+def test_named_documents_take_the_place_of_a_site(verify: Verify, world: World, tmp_path: Path) -> None:
+    write(tmp_path / "given", {"did.json": world.files["did.json"], "list": world.files["status/1.json"]})
+    said = verify("badge.json", "--did-document", "given/did.json", "--status-list", "given/list")
+    assert said.stdout.startswith("badge.json: cannot tell: 8 checks hold, not checked: 12, 13, 14")
+
+
+def test_badge_in_a_picture_is_found_whatever_its_name(verify: Verify, site: Path, world: World) -> None:
+    svg = baking.bake_svg(b'<svg xmlns="http://www.w3.org/2000/svg"/>', world.data)
+    Path("picture").write_bytes(svg)
+    assert verify("picture", "--site", site).exit_code == 0
+
+
+def test_pack_holds_offline_with_the_keys_that_are_known(verify: Verify, world: World) -> None:
+    path = f"credentials/{badges.AWARD}.json"
+    files = {**world.files, path: world.data}
+    made = pack.Pack(files=files, credential=path, attempts=("a1",))
+    Path("badge.zip").write_bytes(made.dump())
+    assert verify("badge.zip").exit_code == 3
+    known = trust.Trusted(
+        id=badges.ISSUER, issuer=(trust.Key(text=ISSUER_KEY.text),), log=(trust.Key(text=LOG_KEY.text),)
+    )
+    Path("keys.json").write_bytes(trust.dump([known]))
+    said = verify("badge.zip", "--trust", "keys.json")
+    assert said.exit_code == 0, said.stderr
+    assert "one of did:web:badges.example.org, by the list of those you trust" in said.stderr
+
+
+def test_evidence_is_checked_by_its_own_list(verify: Verify, make: Any, tmp_path: Path) -> None:
+    folder = make.folder()
+    files = {"record.json": folder.record, "run.json": folder.run, "evidence.dsse": folder.envelope}
+    write(tmp_path / "evidence", {**files, "engine.pem": folder.signer.public_pem})
+    said = verify("evidence", "--key", "evidence/engine.pem", "--submission", "submission-1", "--json")
+    assert said.exit_code == 0
+    told = json.loads(said.stdout)
+    assert [one["name"] for one in told["checks"]][:3] == ["envelope", "signature", "statement"]
+    assert told["checks"][-1]["name"] == "submission"
+    refused = verify("evidence", "--key", "evidence/engine.pem", "--submission", "other", "--json")
+    told = json.loads(refused.stdout)
+    assert refused.exit_code == 1
+    assert told["refused"]["check"] == "submission"
+    assert told["refused"]["number"] == next(
+        one["number"] + 1 for one in reversed(told["checks"]) if one["state"] == "held"
+    )
+    without = verify("evidence")
+    assert without.exit_code == 1
+    assert "signature: expected a key to trust: name one with --key or --trust" in without.stderr
+
+
+def test_nothing_is_fetched_unless_asked_for(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: object, url: str) -> bytes:
+        raise AssertionError(f"fetched {url}")
+
+    monkeypatch.setattr("assessor.openbadges.remote.Remote.get", never)
+    said = verify("https://badges.example.org/badge.json")
+    assert said.exit_code == 2
+    assert "nothing is fetched unless asked for: add --online" in said.stderr
+    assert verify("badge.json").exit_code == 3
+
+
+def test_what_is_missing_is_fetched_where_asked_for(
+    verify: Verify, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def get(self: object, url: str) -> bytes:
+        asked.append(url)
+        path = url.removeprefix(f"{badges.URL}/").removeprefix(".well-known/")
+        return world.data if url == badges.CREDENTIAL else world.files[path]
+
+    monkeypatch.setattr("assessor.openbadges.remote.Remote.get", get)
+    said = verify(badges.CREDENTIAL, "--online")
+    assert said.exit_code == 0, said.stderr
+    assert asked[:3] == [badges.CREDENTIAL, f"{badges.URL}/.well-known/did.json", badges.STATUS]
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "status"),
+    [
+        ("missing.json", "files: expected missing.json, got: No such file", 1),
+        ("empty", "bytes: empty: expected", 1),
+        ("folder", "files: expected folder/record.json", 1),
+        ("http://badges.example.org/x", "add --online", 2),
+    ],
+)
+def test_what_is_nothing_to_check_is_told(verify: Verify, what: str, text: str, status: int) -> None:
+    Path("empty").write_bytes(b"")
+    Path("folder").mkdir()
+    said = verify(what)
+    assert said.exit_code == status
+    assert text in said.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"issuers: []\n", "trust:1:1: issuers: expected at least 1"),
+        (b"issuers:\n  - {id: nobody}\n", "expected a DID, or an https address"),
+        (b"issuers:\n  - {id: 'did:web:a.org'}\n  - {id: 'did:web:a.org'}\n", "each issuer once"),
+        (
+            b"issuers:\n  - {id: 'did:web:a.org', keys: {issuer: [{key: x, until: later}]}}\n",
+            "until: expected",
+        ),
+        (b'{"verificationMethod": [], "id": 5}', "expected a DID document with an id"),
+        (b'{"a": 1, "a": 2}', "several times"),
+        (b"\xff", "expected UTF-8"),
+    ],
+)
+def test_trust_list_that_is_none_is_told_with_its_place(verify: Verify, content: bytes, text: str) -> None:
+    Path("trust").write_bytes(content)
+    said = verify("badge.json", "--trust", "trust")
+    assert said.exit_code == 2
+    assert text in said.stderr.replace("\n", " ")
+
+
+def test_output_of_a_stranger_moves_no_cursor(verify: Verify, world: World) -> None:
+    data = world.changed(lambda one: one["issuer"].update(name="Evil\u202e[red]School[/]"))
+    Path("badge.json").write_bytes(data)
+    said = verify("badge.json")
+    assert "\u202e" not in said.stderr
+    assert "[red]School[/]" in said.stderr
