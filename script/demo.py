@@ -1,6 +1,6 @@
-"""The main job, shown: four submissions through the queue and real sandboxes, each record verified.
+"""The main job, shown: four submissions through queue and real sandboxes, each record verified, and a badge.
 
-Exit status 0 only if every one came out as it must.
+Exit status 0 only if every one came out as it must, and the badge that a pass became is one that holds.
 """
 
 from __future__ import annotations
@@ -23,21 +23,29 @@ from rich.table import Table
 
 from assessor import (
     display,
+    handout,
     judging,
     logs,
+    pack,
     pipeline,
     proof,
     publish,
     queueserver,
     report,
     settings,
+    settling,
+    site,
     verify,
     wiring,
 )
-from assessor.errors import VerificationFailed
+from assessor.errors import VerificationFailed, VerificationOpen
+from assessor.openbadges import checks
+from assessor.openbadges.asked import Asked, State, Told
+from assessor.openbadges.sources import Files, Sources
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import Attempt, AttemptState
+from assessor.verify import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -142,7 +150,41 @@ def main() -> int:
         console.print(table)
         for attempt in found:
             print(parts.publisher.folder(attempt.id) / publish.PAGE)
+        site.write(parts, tasks, config.home / "site")
+        print(config.home / "site" / "index.html")
+        right &= _badge(CASES[0].learner, parts, config, console)
     return 0 if right else 1
+
+
+def _badge(learner: str, parts: Parts, config: Settings, console: Console) -> bool:
+    """Write the badge that a learner earned, check it as an employer would, print where it is."""
+    settling.settle(parts)  # the worker is about to do it, or has done it
+    rows = parts.store.awards(learner=learner)
+    if not rows:
+        console.print(f"[bold red]no: expected a badge for {learner}, got none[/]")
+        return False
+    picture = config.home / f"{rows[0].achievement_id}.png"
+    picture.write_bytes(handout.png(rows[0], parts))
+    beside = pack.of(rows[0].id, parts, with_work=False)
+    held: list[str] = []
+
+    def told(check: Check, came: Told) -> None:
+        if came.state is State.HELD:
+            held.append(check.name)
+
+    asked = Asked(
+        now=wiring.now(),
+        sources=Sources(named={}, along=Files(files=beside.files, names=beside.names)),
+        own=wiring.own_issuer(config),
+    )
+    try:
+        checks.credential(picture.read_bytes(), asked, name=picture.name, on_check=told)
+    except (VerificationFailed, VerificationOpen) as error:
+        console.print(f"[bold red]no: {display.plain(str(error))}[/]")
+        return False
+    console.print(f"{learner}'s badge, [green]verified[/]: {len(held)} checks hold")
+    print(picture)
+    return True
 
 
 def _problem(case: Case, attempt: Attempt, parts: Parts, config: Settings) -> str | None:

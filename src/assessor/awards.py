@@ -44,6 +44,14 @@ class Change(StrEnum):
     WITHHELD = "withheld"  #: deserved again after it was revoked, and not given: an issuer's affair
 
 
+class Visibility(StrEnum):
+    """Who may see an award, and the evidence that it rests on, where they are published."""
+
+    PUBLIC = "public"  #: anybody: the achievement's page lists it
+    LINK = "link"  #: whoever was given its link; nothing lists it
+    PRIVATE = "private"  #: nobody: it is not published
+
+
 @dataclass(frozen=True, kw_only=True)
 class AwardRow:
     """One achievement awarded to one learner.
@@ -59,6 +67,7 @@ class AwardRow:
         awarded_at: when it was first given.
         valid_from, valid_until: what the newest revision says; `valid_until` None for ever.
         revoked_at, reason: when and why it was revoked, or None.
+        visibility: who may see it.
     """
 
     id: str
@@ -75,6 +84,7 @@ class AwardRow:
     valid_until: datetime | None
     revoked_at: datetime | None
     reason: str | None
+    visibility: Visibility = Visibility.LINK
 
     def holds(self, now: datetime) -> bool:
         """Whether it is neither revoked nor run out."""
@@ -147,6 +157,17 @@ class Awards(Database):
         query = sa.select(ledger.award_changes).where(_N.award_id == award_id).order_by(_N.seq)
         with self.reading() as connection:
             return tuple(map(_as_change, connection.execute(query)))
+
+    def show_award(self, award_id: str, visibility: Visibility) -> AwardRow:
+        """Keep who may see an award; the award. What is published already follows with the next publishing.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self.writing() as connection:
+            shown = ledger.awards.update().where(_W.id == award_id).values(visibility=visibility.value)
+            connection.execute(shown)
+            return read_award(connection, award_id)
 
     def learner_names(self, ids: Iterable[str]) -> Mapping[str, str]:
         """The names of the learners of these ids, without those who were erased."""
@@ -230,7 +251,7 @@ def read_award(connection: sa.Connection, award_id: str) -> AwardRow:
 def as_award(row: sa.Row[Any]) -> AwardRow:
     """The award in a row of all columns of `awards`."""
     values = {name: getattr(row, name) for name in AwardRow.__dataclass_fields__}
-    return AwardRow(**{**values, "attempts": tuple(row.attempts)})
+    return AwardRow(**{**values, "attempts": tuple(row.attempts), "visibility": Visibility(row.visibility)})
 
 
 def note(connection: sa.Connection, row: AwardRow, kind: Change, reason: str | None, now: datetime) -> None:

@@ -23,7 +23,8 @@
     │   ├── RemoteFault         a document at an address could not be fetched, or may not be
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
-    │   └── AwardOvertaken      another process changed the same award first
+    │   ├── AwardOvertaken      another process changed the same award first
+    │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── AwardRefused            an award that evidence does not back, or that is revoked

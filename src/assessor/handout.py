@@ -8,6 +8,7 @@ Nothing of it is kept here: what counts is the credential, wherever it is carrie
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,7 +43,14 @@ def png(row: AwardRow, parts: Parts) -> bytes:
     """A picture of the badge as PNG, drawn from its name and level, the credential in it."""
     data = credential_of(row, parts)
     name, level = _name(json.loads(data))
-    return baking.bake_png(artwork.png(name, level), data)
+    return baking.bake_png(drawn(name, level), data)
+
+
+# A tenth of a second, and the same picture for everybody who is awarded it.
+@functools.lru_cache(maxsize=128)
+def drawn(name: str, level: str | None) -> bytes:
+    """The picture of a badge as PNG, without a credential."""
+    return artwork.png(name, level)
 
 
 def pdf(row: AwardRow, parts: Parts) -> bytes:

@@ -75,6 +75,7 @@ awards = sa.Table(
     sa.Column("valid_until", Moment, nullable=True),
     sa.Column("revoked_at", Moment, nullable=True),
     sa.Column("reason", sa.String, nullable=True),
+    sa.Column("visibility", sa.String, nullable=False, server_default="link"),
     sa.UniqueConstraint("learner_id", "achievement_id"),
     sa.UniqueConstraint("status_list", "status_index"),
 )

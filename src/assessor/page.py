@@ -96,40 +96,43 @@ def evidence_page(
     if frozen.digest != parsed.task.snapshot:
         raise ValueError(f"page: expected the frozen task {parsed.task.snapshot}, got {frozen.digest}")
     rubric, task = frozen.rubric, frozen.task
-    style, style_hash = _style()
-    return (
-        _environment()
-        .get_template("evidence.html")
-        .render(
-            record=parsed,
-            run=note,
-            record_id=digest.sha256(record),
-            run_id=digest.sha256(run),
-            key_id=key_id,
-            task=task,
-            rubric=rubric,
-            profile=frozen.profile,
-            files=sorted(files),
-            style=style,
-            style_hash=style_hash,
-            brief=_brief(task.brief),
-            rows=[
-                _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])
-                for criterion, one in zip(rubric.criteria, parsed.criteria, strict=True)
-            ],
-            competencies=_competencies(task.competencies, rubric.criteria),
-            passed=parsed.decision.verdict == "passed",
-            total=_percent(parsed.decision.total),
-            level=_title(rubric.levels, parsed.decision.level),
-            missed=[one.title for one in rubric.criteria if one.id in parsed.decision.gates_missed],
-            reviewed=any(isinstance(one.given_by, ByReview) for one in parsed.criteria),
-            hidden=sum(not test.visible for test in frozen.manifest.tests),
-            # Known to be sealed, or not: a way of isolation that this page has never heard of is not praised.
-            sealed=parsed.sandbox.isolation in _SEALED,
-            received=_moment(note.received_at),
-            judged=_moment(note.finished_at),
-        )
+    return render(
+        "evidence.html",
+        record=parsed,
+        run=note,
+        record_id=digest.sha256(record),
+        run_id=digest.sha256(run),
+        key_id=key_id,
+        task=task,
+        rubric=rubric,
+        profile=frozen.profile,
+        files=sorted(files),
+        brief=markdown(task.brief),
+        rows=[
+            _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])
+            for criterion, one in zip(rubric.criteria, parsed.criteria, strict=True)
+        ],
+        competencies=_competencies(task.competencies, rubric.criteria),
+        passed=parsed.decision.verdict == "passed",
+        total=_percent(parsed.decision.total),
+        level=_title(rubric.levels, parsed.decision.level),
+        missed=[one.title for one in rubric.criteria if one.id in parsed.decision.gates_missed],
+        reviewed=any(isinstance(one.given_by, ByReview) for one in parsed.criteria),
+        hidden=sum(not test.visible for test in frozen.manifest.tests),
+        # Known to be sealed, or not: a way of isolation that this page has never heard of is not praised.
+        sealed=parsed.sandbox.isolation in _SEALED,
+        received=moment(datetime.fromisoformat(note.received_at)),
+        judged=moment(datetime.fromisoformat(note.finished_at)),
     )
+
+
+def render(template: str, **values: object) -> str:
+    """A page from one of the templates, with the style of them all.
+
+    Every value is escaped as HTML and shown as `report.shown` shows it, but `Markup` that was made here.
+    """
+    style, style_hash = _style()
+    return _environment().get_template(template).render(style=style, style_hash=style_hash, **values)
 
 
 def _row(criterion: Criterion, one: RecordCriterion, tests: Sequence[RecordTest]) -> Row:
@@ -175,21 +178,21 @@ def _percent(fraction: Fraction) -> str:
     return report.percent(fraction).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _moment(text: str) -> str:
-    at = datetime.fromisoformat(text)
+def moment(at: datetime) -> str:
+    """A time in UTC as people read it."""
     return f"{at.day} {at:%B %Y}, {at:%H:%M} UTC"
 
 
 # A worker makes many pages of the same few tasks.
-@lru_cache(maxsize=16)
-def _brief(source: str) -> Markup:
-    """The brief as HTML: no raw HTML, no images (they would be fetched), headings below the page's own."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = markdown.parse(report.shown(source.replace("\r\n", "\n")))
+@lru_cache(maxsize=64)
+def markdown(source: str) -> Markup:
+    """What an author wrote, as HTML: nothing raw, no images (they would be fetched), smaller headings."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = parser.parse(report.shown(source.replace("\r\n", "\n")))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
-    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704  made with html off
+    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704  made with html off
 
 
 def _finalize(value: object) -> object:

@@ -22,13 +22,13 @@ ROOMS = """
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger migrations database keyrows leaves tiles log passes awards revocations learners leases
-    attempts admission store blobs backup personal publish keyring
-    parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout site pack
-    queueserver payload signals jobs reconcile supervisor reproduce
+    attempts admission store blobs backup personal publish tree keyring
+    parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
+    pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup testing
-    display cli_health cli_operate cli_tasks cli_badges cli_keys cli_orders cli_awards cli_handout cli_verify
-    cli __main__ __init__
+    display cli_health cli_operate cli_tasks cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish
+    cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("valid_until", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("visibility", sa.String(), server_default="link", nullable=False),
         sa.ForeignKeyConstraint(["learner_id"], ["learners.id"], name=op.f("fk_awards_learner_id")),
         sa.ForeignKeyConstraint(["status_list"], ["status_lists.id"], name=op.f("fk_awards_status_list")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_awards")),
