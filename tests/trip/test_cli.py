@@ -452,7 +452,9 @@ def test_broken_task_is_told_by_file_line_and_column_and_hides_no_other(
 def test_doctor_finds_all_in_order(shop: Shop) -> None:
     found = shop.values("doctor")
     assert [check["name"] for check in found if not check["ok"]] == []
-    assert {"images", "catalog", "database", "blobs", "queue", "key"} < {check["name"] for check in found}
+    names = {check["name"] for check in found}
+    keys = {f"{purpose} key" for purpose in ("engine", "issuer", "log")}
+    assert {"images", "catalog", "database", "blobs", "queue", *keys} < names
     assert "seccomp" in shop.done("doctor").out
 
 
