@@ -78,7 +78,7 @@ def alike() -> dict[str, Any]:
         {"type": ["Result"], "value": "2", "alignment": [{"type": ["Alignment"], "targetName": name}]}
         for name in "ab"
     ] + [{"type": ["Result"], "value": "1"}] * 3
-    subject = {**BADGE["credentialSubject"], "result": results}
+    subject = {**BADGE["credentialSubject"], "creditsEarned": 0.3, "result": results}
     for one in results:
         for alignment in one.get("alignment", []):
             alignment["targetUrl"] = "https://school.example/framework"
