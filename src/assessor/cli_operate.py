@@ -28,6 +28,7 @@ from assessor import (
     reconcile,
     settings,
     settling,
+    site,
     supervisor,
     wiring,
 )
@@ -129,7 +130,7 @@ def _ring_for_what_waits(config: Settings, parts: Parts) -> None:
 @click.pass_obj
 def sweep(config: Settings, parent: int | None) -> None:
     """Sweep until told to stop: give attempts of silent workers away, ring for what waits, clean up."""
-    stop = threading.Event()
+    stop, target = threading.Event(), config.site
     wiring.stop_on_signals(stop)
     with wiring.parts(config, boxed=False) as parts:
         reconcile.loop(
@@ -142,6 +143,7 @@ def sweep(config: Settings, parent: int | None) -> None:
             parent=parent,
             publish=lambda: judging.republish(parts),
             tend=lambda: settling.tend(parts),
+            site=None if target is None else lambda: site.write(parts, wiring.tasks(config), target),
         )
 
 

@@ -30,6 +30,8 @@ SWEEP_LIMIT = 1000
 PUBLISH_S = 60.0
 #: Seconds between two looks for awards that are due and status lists that run out.
 TEND_S = 15.0
+#: Seconds between two publications of what others see: who revokes an award waits no longer than that.
+SITE_S = 300.0
 
 
 class Bell(Protocol):
@@ -116,6 +118,7 @@ def loop(
     parent: int | None = None,
     publish: Callable[[], int] | None = None,
     tend: Callable[[], None] | None = None,
+    site: Callable[[], object] | None = None,
 ) -> None:
     """Sweep, and clean, every `every_s` seconds until told to stop; what fails is logged and tried again.
 
@@ -132,6 +135,7 @@ def loop(
         publish: publishes what a worker judged and was killed before it could publish, and says how many;
             called at once and then every `PUBLISH_S` seconds.
         tend: looks after awards and status lists; called at once and then every `TEND_S` seconds.
+        site: publishes what others see; called at once and then every `SITE_S` seconds.
     """
     if sandbox is not None:
         box = sandbox
@@ -140,6 +144,8 @@ def loop(
         _beside("publish", PUBLISH_S, stop, publish)
     if tend is not None:
         _beside("awards", TEND_S, stop, tend)
+    if site is not None:
+        _beside("site", SITE_S, stop, site)
 
     def once() -> None:
         if parent is not None and os.getppid() != parent:

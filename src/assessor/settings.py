@@ -65,6 +65,7 @@ class Settings:
         log_key: the same of the log's key.
         key_passphrase: what the key files are encrypted with, or None; a secret, never shown.
         public_url: where a trial without `issuer.yaml` would be published, or None.
+        site: folder in which the sweep publishes what others see, or None: by `assessor publish` alone.
     """
 
     home: Path
@@ -90,6 +91,7 @@ class Settings:
     log_key: str | None = field(default=None, repr=False)
     key_passphrase: str | None = field(default=None, repr=False)
     public_url: str | None = None
+    site: Path | None = None
 
     @property
     def spool(self) -> Path:
@@ -148,6 +150,7 @@ def read(
         log_key=environ.get("ASSESSOR_LOG_KEY") or None,
         key_passphrase=_secret(environ, "ASSESSOR_KEY_PASSPHRASE"),
         public_url=environ.get("ASSESSOR_PUBLIC_URL") or None,
+        site=Path(environ["ASSESSOR_SITE"]).absolute() if environ.get("ASSESSOR_SITE") else None,
     )
 
 

@@ -29,7 +29,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from assessor import handout, hosting, judging, note, page, publish, site_pages, statuses, tree
+from assessor import handout, hosting, judging, note, pack, page, publish, site_pages, statuses, tree
 from assessor.achievement import Achievement, TaskRequired
 from assessor.awards import AwardRow, Visibility
 from assessor.catalog import Catalog
@@ -37,7 +37,7 @@ from assessor.errors import AuthorError, NotFound, VerificationFailed
 from assessor.issuer import Issuer, Method
 from assessor.keyring import methods
 from assessor.note import Kind
-from assessor.openbadges import artwork, credential, did
+from assessor.openbadges import artwork, credential, did, trust
 from assessor.parts import Parts
 from assessor.rubric import Rubric
 from assessor.signer import Purpose
@@ -45,8 +45,8 @@ from assessor.site_pages import Listed, Pictured, Status
 from assessor.task import Task
 from assessor.tree import File
 
-#: Beside a record, a proof that the log has it.
-PROOF = "record.tlog-proof"
+#: In place of `.json`: a proof that the log has it.
+PROOF = ".tlog-proof"
 
 #: The bytes of a file of the tree as they are, or None.
 There = Callable[[str], bytes | None]
@@ -54,7 +54,7 @@ There = Callable[[str], bytes | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """What the catalog has for the pages; what is broken in it is left out, and told by `tasks list`.
+    """What the catalog has for the pages; what is broken in it is left out, and told by `badge check`.
 
     Attributes:
         achievements: by id, each after those that it requires.
@@ -113,7 +113,7 @@ def files(parts: Parts, tasks: Catalog, *, there: There) -> Iterator[File]:
         data = parts.blobs.get(str(row.credential))
         document = json.loads(data)
         yield from _credential(row, data, document, parts, issuer, at, signed_at.get(row.status_list))
-        yield from proofs.files(f"credentials/{row.id}.tlog-proof", Kind.AWARD, row.id, str(row.credential))
+        yield from proofs.files(f"credentials/{row.id}{PROOF}", Kind.AWARD, row.id, str(row.credential))
         if row.visibility is Visibility.PUBLIC and row.revoked_at is None:
             listed.append((row, _listed(row, document)))
         if row.achievement_id not in known:
@@ -127,13 +127,10 @@ def files(parts: Parts, tasks: Catalog, *, there: There) -> Iterator[File]:
 
 
 def _keys(parts: Parts, issuer: Issuer, at: str | None) -> Iterator[File]:
-    named: dict[str, list[dict[str, str]]] = {}
     for purpose in Purpose:
         for key in parts.keyring.keys(purpose):
             yield File(name=f"keys/{key.key_id.removeprefix('sha256:')}.pem", data=key.pem)
-            until = {} if key.until is None else {"until": key.until.isoformat()}
-            named.setdefault(purpose.value, []).append({"key": did.multikey(key.raw)} | until)
-    yield _json("keys.json", {"issuers": [{"id": issuer.did, "name": issuer.name, "keys": named}]})
+    yield File(name=trust.KEYS, data=trust.dump([pack.trusted(parts.keyring, issuer)]))
     if at is not None:
         found = methods(issuer.did, parts.keyring.keys(Purpose.ISSUER))
         yield _json(at, did.document(issuer.did, found))
@@ -158,7 +155,7 @@ def _evidence(attempts: Iterable[str], parts: Parts, proofs: _Proofs) -> Iterato
         }
         for name, data in found.items():
             yield File(name=f"evidence/{attempt_id}/{name}", data=data)
-        yield from proofs.files(f"evidence/{attempt_id}/{PROOF}", Kind.EVIDENCE, attempt_id, row.record)
+        yield from proofs.files(f"evidence/{attempt_id}/record{PROOF}", Kind.EVIDENCE, attempt_id, row.record)
 
 
 def _credential(

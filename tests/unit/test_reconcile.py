@@ -290,3 +290,15 @@ def test_awards_are_tended_to_at_once_whatever_the_sweep_does(store: Store) -> N
         store=store, url=away, sandbox=None, clock=lambda: NOW, every_s=0.01, stop=stop, tend=stop.set
     )
     assert stop.is_set()
+
+
+def test_site_is_published_at_once_whatever_the_sweep_does(store: Store) -> None:
+    stop = threading.Event()
+
+    def away() -> str:
+        raise QueueFault("away on purpose")
+
+    reconcile.loop(
+        store=store, url=away, sandbox=None, clock=lambda: NOW, every_s=0.01, stop=stop, site=stop.set
+    )
+    assert stop.is_set()

@@ -50,6 +50,7 @@ def test_every_variable_is_heard() -> None:
             "ASSESSOR_LOG_KEY": "kms:log",
             "ASSESSOR_KEY_PASSPHRASE": "a passphrase",
             "ASSESSOR_PUBLIC_URL": "https://a.example",
+            "ASSESSOR_SITE": "/site",
         }
     )
     assert found == settings.Settings(
@@ -75,6 +76,7 @@ def test_every_variable_is_heard() -> None:
         log_key="kms:log",
         key_passphrase="a passphrase",
         public_url="https://a.example",
+        site=Path("/site"),
     )
     assert not [secret for secret in ("kms:", "passphrase'") if secret in repr(found)], (
         "secrets are not shown"

@@ -17,11 +17,13 @@ import pytest
 
 from assessor import awarding, digest, note, pipeline, settling, site, testing, tree
 from assessor.awards import AwardRow, Visibility
-from assessor.errors import BlobFault, NotFound
+from assessor.errors import BlobFault, NotFound, VerificationFailed
 from assessor.keyring import Place
 from assessor.log import Log
 from assessor.note import Kind
-from assessor.openbadges import baking, did, statuslist
+from assessor.openbadges import baking, checks, did, statuslist, trust
+from assessor.openbadges.asked import Asked, State
+from assessor.openbadges.sources import Folder, Sources
 from assessor.signer import Purpose
 from tests import honours
 from tests.small import Bench
@@ -103,6 +105,32 @@ def test_tree_has_all_that_it_takes_to_check_an_award(bench, write):
     assert files[f"evidence/{attempt}/signer.pem"] == bench.parts.signer.public_pem
     assert json.loads(files["issuer.json"])["id"] == "did:web:bench.example"
     assert "status/1.json" in files
+
+
+def test_tree_is_all_that_a_verifier_needs(bench, write):
+    row = earn(bench)["adder"]
+    write()
+    root = bench.root / "site"
+
+    def check(name: str) -> list[tuple[str, State]]:
+        told = []
+        asked = Asked(
+            now=bench.clock(),
+            sources=Sources(named={}, site=Folder(root=root)),
+            trust=trust.read((root / "keys.json").read_bytes(), name="keys.json"),
+            email=EMAIL,
+        )
+        data = (root / name).read_bytes()
+        checks.credential(data, asked, on_check=lambda one, came: told.append((one.name, came.state)))
+        return told
+
+    for end in ("json", "png", "svg"):
+        told = check(f"credentials/{row.id}.{end}")
+        assert [name for name, state in told if state is not State.HELD] == ["schema", "checkpoint"]
+    awarding.revoke(bench.parts, row.id, reason=REASON)
+    write()
+    with pytest.raises(VerificationFailed, match=r"^status: it was revoked"):
+        check(f"credentials/{row.id}.json")
 
 
 def test_proofs_hold_by_the_key_that_is_published_and_the_checkpoint_too(bench, write):
