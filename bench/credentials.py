@@ -1,8 +1,8 @@
-"""Measures what a credential costs to sign and to verify, beside bare Ed25519; writes its part of bench/results.md.
+"""Measures what it costs to sign and to verify a credential, beside bare Ed25519; writes bench/results.md.
 
-A real credential: a task with its rubric, one piece of evidence, results for each criterion. Signing is from the
-finished document to the finished proof, verifying from the bytes: JSON, terms, contexts, and the proof. Each
-round measures all, in turns, so that a machine that slows down slows them all.
+A real credential: a task with its rubric, one piece of evidence, results for each criterion. Signing is from
+the finished document to the finished proof, verifying from the bytes: JSON, terms, contexts, and the proof.
+Each round measures all, in turns, so that a machine that slows down slows them all.
 """
 
 from __future__ import annotations
@@ -130,10 +130,10 @@ def render(found: Mapping[str, list[float]], *, size: int, rounds: int) -> tuple
     lines = [
         "## Credentials",
         "",
-        f"{figures.machine()}. Medians of {rounds} rounds, one process; a credential of {size} bytes with its "
-        "achievement, results and evidence. Written by `script/bench credentials`.",
+        f"{figures.machine()}. Medians of {rounds} rounds, one process; a credential of {size} bytes with "
+        "its achievement, results and evidence. Written by `script/bench credentials`.",
         "",
-        *figures.table(["", "ms", "p95", "a second", "× bare Ed25519"], rows),
+        *figures.table(["", "ms", "p95", "a second", "\N{MULTIPLICATION SIGN} bare Ed25519"], rows),
         "",
         *figures.goals([goal]),
     ]

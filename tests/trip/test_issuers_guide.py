@@ -82,7 +82,7 @@ class Shell:
         self.folder = folder / "clone"
 
     def run(self, command: str) -> str:
-        """What the command printed, without empty lines; its status is what the next command finds in `$?`."""
+        """What the command printed, without empty lines; its status is what the next one finds in `$?`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         # Told by itself, so that the status of the command is still there afterwards.
