@@ -201,7 +201,9 @@ class Run:
         finder = imports.Finder(bridge)
         finder.install()
         plugin.follow_seed(bridge)
-        self.plugin = plugin.Plugin(bridge=bridge, finder=finder, emit=self._emit, seed=plan["seed"])
+        self.plugin = plugin.Plugin(
+            bridge=bridge, finder=finder, emit=self._emit, seed=plan["seed"], shuffle=plan.get("shuffle")
+        )
         self.early = any(word in files.get("conftest.py", b"") for word in _EARLY)
         self._alarm = contextlib.ExitStack()
 
