@@ -14,7 +14,7 @@ from typing import Any
 
 from assessor.errors import AssessorError, FileInvalid, ImageFault, ManifestStale
 
-_PLACE = re.compile(r"(?P<path>[^\s:]+)(:(?P<line>\d+))?: (?P<rest>.*)", re.DOTALL)
+_PLACE = re.compile(r"(?P<path>[^\s:]+)(:(?P<line>\d+)(:(?P<column>\d+))?)?: (?P<rest>.*)", re.DOTALL)
 
 
 class Gate(StrEnum):
@@ -147,7 +147,8 @@ def _of_line(text: str, path: str) -> Finding:
     place = _PLACE.fullmatch(text)
     if place is None:
         return _finding(path, text)
-    return _finding(place["path"], place["rest"], line=int(place["line"]) if place["line"] else None)
+    line, column = (int(place[name]) if place[name] else None for name in ("line", "column"))
+    return _finding(place["path"], place["rest"], line=line, column=column)
 
 
 def _finding(

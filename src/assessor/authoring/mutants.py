@@ -11,6 +11,7 @@ people, the guard of `__main__`. So are the inside of f-strings, whose places Py
 from __future__ import annotations
 
 import ast
+import codecs
 import difflib
 import re
 import warnings
@@ -114,7 +115,11 @@ class _Edits:
 
     def __init__(self, source: bytes) -> None:
         self._source = source
-        self._starts = [0, *(at.end() for at in re.finditer(b"\n", source))]
+        # The parser counts no mark of the byte order.
+        self._starts = [
+            3 if source.startswith(codecs.BOM_UTF8) else 0,
+            *(at.end() for at in re.finditer(b"\n", source)),
+        ]
 
     def of(self, node: ast.AST, *, silent: bool = False) -> Iterator[Edit]:
         """Those of a node and of what is in it.

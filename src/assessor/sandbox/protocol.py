@@ -169,11 +169,13 @@ class Ended(_Strict):
     Attributes:
         wall_ms: from the start message to here.
         processes: how many learner processes were used.
+        longest_call_ms: the longest that one call, one program or one request took.
     """
 
     kind: Literal["end"] = "end"
     wall_ms: int
     processes: int
+    longest_call_ms: int = 0
 
 
 Event = Collected | Finished | Ended
