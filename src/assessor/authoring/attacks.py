@@ -10,6 +10,9 @@ left is the tests' own weakness, such as a test that nothing at all passes.
     forges          "all passed" in every spelling: printed, as report files, as events on open descriptors
     patches         pytest, unittest and the assert statement's own error, as far as they can be reached
     reads           looks for the tests on the disk and tells what it finds
+    answers         a service that says yes to every request
+
+Those that make objects are for tests that import the work; a program that only defines them does nothing.
 """
 
 from __future__ import annotations
@@ -131,6 +134,26 @@ def __getattr__(name):
     return told
 """.replace("READ", READ)
 
+_ANSWERS = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Yes(BaseHTTPRequestHandler):
+    def answer(self):
+        body = b'{"passed": true, "ok": true, "id": 1, "status": "ok"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
+    def log_message(self, *args): pass
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Yes).serve_forever()
+"""
+
+#: Attacks that work by the objects that tests get.
+_BY_OBJECTS = frozenset({"always-equal", "returns-none", "patches"})
 _PYTHON = {
     "always-equal": _EQUAL,
     "leaves": _LEAVES,
@@ -138,6 +161,7 @@ _PYTHON = {
     "forges": _FORGES,
     "patches": _PATCHES,
     "reads": _READS,
+    "answers": _ANSWERS,
 }
 _JAVASCRIPT = {
     "leaves": "process.exit(0);\n",
@@ -213,6 +237,10 @@ def attacks(task: Task, tests: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
     if ".py" in suffixes:
         own = "".join(f"{name} = __getattr__({name!r})\n" for name in names if name.isidentifier())
         for name, source in _PYTHON.items():
+            if name in _BY_OBJECTS and not task.tests.modules:
+                continue
+            if name == "answers" and task.tests.service is None:
+                continue
             text = f"NAMES = {list(tests)!r}\n{head}{source}"
             if "def __getattr__" in source:
                 text += "\n" + own  # `from module import name` for each that the tests import
