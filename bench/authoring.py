@@ -2,8 +2,8 @@
 
 Usage: python bench/authoring.py [TASK...] [--runs N] [--mutants N]
 
-Every gate runs as the command line runs it, in Docker, one task after the other. A mutant's time is that of its
-run up to the first test that fails; survivors take a whole run.
+Every gate runs as the command line runs it, in Docker, one task after the other. A mutant's time is that of
+its run up to the first test that fails; survivors take a whole run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def render(checks: Sequence[Checked], how: Asked) -> list[str]:
         "",
         figures.machine() + ".",
         "",
-        f"`assessor tasks check`, {how.runs} runs and {how.mutants} mutants of each reference; seconds by gate.",
+        f"`assessor tasks check`, {how.runs} runs and {how.mutants} mutants of each reference; seconds.",
         "",
         *figures.table(head, [_row(one, gates) for one in checks]),
         "",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 
 from assessor import catalog
 from assessor.authoring import attacks, check, junit, lock
 from assessor.authoring.check import Asked, Checked
 from assessor.authoring.finding import Gate, Gated, State
+from assessor.cli import main
 from assessor.errors import EngineMissing, SandboxFault
 from assessor.sandbox.protocol import Collected, CollectedTest, End, Ended, Event, Order
 from assessor.testing import FakeSandbox, finished
@@ -335,3 +338,24 @@ def test_junit_has_a_case_for_each_gate(world: World) -> None:
     }
     assert sorted(failed) == ["brief", "leaks"]
     assert failed["brief"].startswith("tasks/t/README.md:1: expected one heading")  # type: ignore[union-attr]
+
+
+def test_command_names_every_broken_task_and_goes_on(world: World, tmp_path: Path) -> None:
+    for path in list(FILES):
+        if path.startswith("tasks/t/"):
+            text = (
+                (world.root / path)
+                .read_text()
+                .replace("id: t\n", "id: u\n")
+                .replace("level: beginner", "level: 3")
+            )
+            write(world.root, path.replace("tasks/t/", "tasks/u/"), text)
+    xml = tmp_path / "found.xml"
+    asked = ["tasks", "check", "--all", "--only", "static", "--only", "brief", "--json", "--junit", str(xml)]
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / "home"), "--catalog", str(world.root), *asked])
+    assert done.exit_code == 2, done.output
+    values = json.loads(done.stdout)
+    assert [(one["task"], one["state"]) for one in values] == [("t", "passed"), ("u", "failed")]
+    assert values[1]["gates"][0]["findings"][0]["line"] == 5
+    assert "tasks/u/task.yaml:5:1: level: expected beginner or intermediate" in done.stderr
+    assert [suite.get("failures") for suite in ET.parse(xml).getroot()] == ["0", "1"]
