@@ -147,6 +147,8 @@ class Task:
         rubric_id: how it is judged.
         policy: by which rules a learner may try.
         strength: how strong its tests must be.
+        starter_at_most: percent of the whole that the starter may earn as it stands, or None for anything
+            less than full marks.
         brief: README.md.
         folder: where it lies, or None for one from a snapshot.
         files: everything that `digest` covers, by path in the folder.
@@ -173,6 +175,7 @@ class Task:
     rubric_id: str
     policy: Policy
     strength: Strength
+    starter_at_most: int | None
     brief: str
     folder: Path | None
     files: Mapping[str, bytes]
@@ -251,6 +254,7 @@ def load(
             at_least=model.strength.at_least,
             waived=tuple(Waiver(**dict(one)) for one in model.strength.waived),
         ),
+        starter_at_most=None if model.starter is None else model.starter.at_most,
         brief=brief,
         folder=folder,
         files=kept,

@@ -77,6 +77,12 @@ class WaiverModel(authored.Strict):
     reason: authored.Text
 
 
+class StarterModel(authored.Strict):
+    """What the starter may earn as it stands."""
+
+    at_most: Annotated[authored.Number, Field(ge=0, le=99)]
+
+
 class StrengthModel(authored.Strict):
     """How many mutants of the references the tests must notice."""
 
@@ -104,3 +110,4 @@ class TaskModel(authored.Strict):
     rubric: authored.Id
     policy: PolicyModel = PolicyModel()
     strength: StrengthModel = StrengthModel()
+    starter: StarterModel | None = None

@@ -16,8 +16,8 @@ from assessor.authoring import attacks, check, junit, lock
 from assessor.authoring.check import Asked, Checked
 from assessor.authoring.finding import Gate, Gated, State
 from assessor.cli import main
-from assessor.errors import EngineMissing, SandboxFault
-from assessor.sandbox.protocol import Collected, CollectedTest, End, Ended, Event, Order
+from assessor.errors import EngineMissing, ImageFault, SandboxFault
+from assessor.sandbox.protocol import Collected, CollectedTest, End, Ended, Event, Identity, Order
 from assessor.testing import FakeSandbox, finished
 from tests.unit.test_authoring import FILES, write
 
@@ -178,6 +178,31 @@ def test_failing_reference_fails_the_proof_and_leaves_strength_for_later(world: 
     assert told(checked, Gate.PROOF)[0] == f"tasks/t/solutions/other: expected full marks, got failed: {H}"
     assert gate(checked, Gate.STRENGTH).state is State.SKIPPED
     assert gate(checked, Gate.FLAKY).state is State.PASSED
+
+
+def test_starter_that_earns_more_than_its_author_says_is_found(world: World) -> None:
+    write(world.root, "tasks/t/task.yaml", FILES["tasks/t/task.yaml"] + "starter: {at_most: 29}\n")
+    world.fails = lambda order, source: (f"!{F}",) if "starter" in source else ()
+    assert told(world.check(only=[Gate.PROOF]), Gate.PROOF) == [
+        "tasks/t/starter: expected at most 29 % of the whole, as starter.at_most says, got 50 %"
+    ]
+
+
+def test_image_that_does_not_build_is_told_once_with_its_line(world: World) -> None:
+    class Unbuilt(FakeSandbox):
+        def identity(self, profile: str, *, service: bool = False) -> Identity:
+            raise ImageFault(
+                "image assessor/grader:12ab: expected the image to build, got: Step 1/2 : FROM x\n"
+                "Step 2/2 : RUN apt-get install nothing-such\nE: Unable to locate"
+            )
+
+    write(world.root, "sandboxes/grader/Dockerfile", "FROM x\n\nRUN apt-get install \\\n  nothing-such\n")
+    checked = check.check(catalog.load(world.root), "t", Unbuilt(world.script))
+    assert told(checked, Gate.STATIC) == [
+        "sandboxes/grader/Dockerfile:3: image assessor/grader:12ab: expected the image to build, got: Step "
+        "1/2 : FROM x"
+    ]
+    assert {one.state for one in checked.gates[1:-1]} == {State.SKIPPED}
 
 
 def test_attack_that_earns_a_hidden_test_is_found(world: World) -> None:

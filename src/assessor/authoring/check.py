@@ -2,7 +2,7 @@
 
 Comes in: a catalog, a task's id, a sandbox. Goes out: a `Checked`. Steps:
 
-1. static: read it; what cannot be read cannot be run, and all other gates are skipped;
+1. static: read it and build its image; what cannot be read or built cannot be run, and is not;
 2. proof, attacks, flaky, strength, headroom, leaks: run it; one that fails does not stop those that still
    make sense;
 3. brief: read what learners read.
@@ -25,6 +25,7 @@ from assessor.authoring import (
     finding,
     flaky,
     headroom,
+    image,
     leaks,
     proof,
     static,
@@ -157,14 +158,15 @@ def check(
     def skip(gate: Gate, why: str) -> None:
         done.append(Gated(gate=gate, state=State.SKIPPED, found=Found(told=why), seconds=0.0))
 
-    take(Gate.STATIC, lambda: static.gate(tasks, task_id))  # 1
-    bench = _workbench(tasks, task_id, sandbox, label=label, step=progress.step)
+    take(Gate.STATIC, lambda: _static(tasks, task_id, sandbox))  # 1
+    made = all("/Dockerfile" not in one.path for one in done[-1].found.findings)
+    bench = _workbench(tasks, task_id, sandbox, label=label, step=progress.step) if made else None
     sound = True
     for gate, run in _RUN.items():  # 2
         if gate not in asked.only:
             skip(gate, "not asked for")
         elif bench is None:
-            skip(gate, "the task cannot be run before it can be read, and is locked")
+            skip(gate, "the task cannot be run before it can be read, is locked, and its image builds")
         elif gate in _OF_SOUND and not sound:
             skip(gate, "a reference does not earn full marks yet")
         else:
@@ -190,6 +192,14 @@ _RUN: dict[Gate, Callable[[Workbench, catalog.Catalog, Asked], Found]] = {
     Gate.HEADROOM: lambda bench, _tasks, _asked: headroom.gate(bench),
     Gate.LEAKS: lambda bench, _tasks, _asked: leaks.gate(bench),
 }
+
+
+def _static(tasks: catalog.Catalog, task_id: str, sandbox: Sandbox | None) -> Found:
+    found = static.gate(tasks, task_id)
+    if sandbox is None:
+        return found
+    unmade = image.findings(tasks.task(task_id), sandbox, tasks.root)
+    return replace(found, findings=(*found.findings, *unmade))
 
 
 def _gated(gate: Gate, path: str, run: Callable[[], Found]) -> Gated:
