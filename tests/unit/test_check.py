@@ -252,8 +252,8 @@ def test_everything_runs_again_with_another_seed_order_and_hash(world: World) ->
         if one.bundle["solution.py"] == REFERENCE.encode()
     ]
     assert len(set(seen)) == 3
-    others = {one.seed for one in world.orders if b"# zero" in one.bundle["solution.py"]}
-    assert others == {seen[0][2]}
+    others = {(one.seed, one.shuffle) for one in world.orders if b"# zero" in one.bundle["solution.py"]}
+    assert others == {(seen[0][2], None)}
 
 
 def test_mutant_that_nobody_notices_is_shown_with_its_diff(world: World) -> None:
