@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -384,3 +387,19 @@ def test_command_names_every_broken_task_and_goes_on(world: World, tmp_path: Pat
     assert values[1]["gates"][0]["findings"][0]["line"] == 5
     assert "tasks/u/task.yaml:5:1: level: expected beginner or intermediate" in done.stderr
     assert [suite.get("failures") for suite in ET.parse(xml).getroot()] == ["0", "1"]
+
+
+def test_busy_processes_end_with_the_one_that_started_them() -> None:
+    code = (
+        "import os, signal\nfrom assessor.authoring import flaky\n"
+        "loaded = flaky._load()\nloaded.__enter__()\n"
+        "print(*os.popen(f'pgrep -P {os.getpid()} -f getppid').read().split(), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    started = [int(pid) for pid in done.stdout.split()]
+    assert started
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -25,7 +25,8 @@ from assessor.sandbox.protocol import End
 
 #: How often each reference is run where nothing else is asked for.
 RUNS = 5
-_BUSY = "while True: pass"
+#: Keeps a processor busy for as long as the process that started it lives, however that one ends.
+_BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): sum(range(10_000))"
 _PRIME = 7919
 
 
@@ -99,7 +100,10 @@ def _differences(bench: Workbench, folder: str, runs: Sequence[tuple[str, Trial]
 @contextlib.contextmanager
 def _load() -> Iterator[None]:
     """Every processor busy, with processes of ours that end with this."""
-    busy = [subprocess.Popen([sys.executable, "-I", "-S", "-c", _BUSY]) for _ in range(os.cpu_count() or 1)]
+    busy = [
+        subprocess.Popen([sys.executable, "-I", "-S", "-c", _BUSY, str(os.getpid())])
+        for _ in range(os.cpu_count() or 1)
+    ]
     try:
         yield
     finally:
