@@ -1,4 +1,4 @@
-"""The command line's part for authors: list, lock and prove tasks, and JSON Schemas for editors."""
+"""The command line's part for authors: list, lock, prove and check tasks, and JSON Schemas for editors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assessor import catalog, display, report, wiring
+from assessor import catalog, cli_check, display, report, wiring
 from assessor.authoring import lock as locking
 from assessor.authoring import prove as proving
 from assessor.errors import AuthorError, NotFound
@@ -22,7 +22,10 @@ every = click.option("--all", "everything", is_flag=True, help="All tasks of the
 
 @click.group(name="tasks")
 def author() -> None:
-    """List, lock and prove tasks."""
+    """List, lock, prove and check tasks."""
+
+
+author.add_command(cli_check.check)
 
 
 @author.command(name="list")

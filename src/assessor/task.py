@@ -99,6 +99,36 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """A mutant of a reference that need not be noticed.
+
+    Attributes:
+        file: path in the task's folder (`solutions/plain/stats.py`).
+        line: 1-based line in it.
+        mutation: in the words of `assessor tasks check`.
+        reason: the author's.
+    """
+
+    file: str
+    line: int
+    mutation: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength:
+    """How strong the tests must be.
+
+    Attributes:
+        at_least: percent of the references' mutants, waived ones apart, that some test must notice.
+        waived: mutants that need not be noticed.
+    """
+
+    at_least: int = 80
+    waived: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What a learner is asked to do.
 
@@ -116,6 +146,9 @@ class Task:
         tests: how the tests reach the work.
         rubric_id: how it is judged.
         policy: by which rules a learner may try.
+        strength: how strong its tests must be.
+        starter_at_most: percent of the whole that the starter may earn as it stands, or None for anything
+            less than full marks.
         brief: README.md.
         folder: where it lies, or None for one from a snapshot.
         files: everything that `digest` covers, by path in the folder.
@@ -141,6 +174,8 @@ class Task:
     tests: TestsPlan
     rubric_id: str
     policy: Policy
+    strength: Strength
+    starter_at_most: int | None
     brief: str
     folder: Path | None
     files: Mapping[str, bytes]
@@ -215,6 +250,11 @@ def load(
             visible=Feedback(model.policy.feedback.visible),
             hidden=Feedback(model.policy.feedback.hidden),
         ),
+        strength=Strength(
+            at_least=model.strength.at_least,
+            waived=tuple(Waiver(**dict(one)) for one in model.strength.waived),
+        ),
+        starter_at_most=None if model.starter is None else model.starter.at_most,
         brief=brief,
         folder=folder,
         files=kept,

@@ -68,6 +68,28 @@ class PolicyModel(authored.Strict):
     feedback: FeedbackModel = FeedbackModel()
 
 
+class WaiverModel(authored.Strict):
+    """A mutant that no test can notice, or that none has to."""
+
+    file: Annotated[str, *_PATH]
+    line: Annotated[authored.Number, Field(ge=1, le=1_000_000)]
+    mutation: authored.Text
+    reason: authored.Text
+
+
+class StarterModel(authored.Strict):
+    """What the starter may earn as it stands."""
+
+    at_most: Annotated[authored.Number, Field(ge=0, le=99)]
+
+
+class StrengthModel(authored.Strict):
+    """How many mutants of the references the tests must notice."""
+
+    at_least: Annotated[authored.Number, Field(ge=1, le=100)] = 80
+    waived: Annotated[tuple[WaiverModel, ...], Field(max_length=500)] = ()
+
+
 _LEVELS = ("beginner", "intermediate", "advanced")
 
 
@@ -87,3 +109,5 @@ class TaskModel(authored.Strict):
     tests: TestsModel = TestsModel()
     rubric: authored.Id
     policy: PolicyModel = PolicyModel()
+    strength: StrengthModel = StrengthModel()
+    starter: StarterModel | None = None

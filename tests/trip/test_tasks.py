@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from assessor import catalog
-from assessor.authoring import lock, prove
+from assessor.authoring import check, lock, prove
+from assessor.authoring.finding import Gate, State
 from assessor.rubric import ScoredBy
 from assessor.sandbox.protocol import Sandbox
 from tests import boxes
@@ -29,6 +30,15 @@ def sandbox() -> Iterator[Sandbox]:
 def test_task_is_proven_by_its_own_work(task_id: str, sandbox: Sandbox) -> None:
     proof = prove.prove(TASKS, task_id, sandbox, label=f"prove-{task_id}")
     assert proof.problems == ()
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_task_passes_every_gate(sandbox: Sandbox) -> None:
+    checked = check.check(TASKS, "median-stats", sandbox, asked=check.Asked(runs=2, mutants=10))
+    serious = [str(one) for gated in checked.gates for one in gated.found.findings if one.serious]
+    assert serious == []
+    assert [one.state for one in checked.gates] == [State.PASSED] * len(Gate)
 
 
 @pytest.mark.docker

@@ -14,6 +14,7 @@ from fractions import Fraction
 from assessor import catalog, results, scoring
 from assessor.authoring import expect, trial
 from assessor.authoring.expect import Expectation
+from assessor.authoring.trial import Trial
 from assessor.errors import FileInvalid
 from assessor.manifest import Manifest
 from assessor.rubric import Rubric
@@ -86,6 +87,7 @@ def prove(
     *,
     label: str = "prove",
     on_tried: Callable[[Tried], None] = lambda _: None,
+    on_trial: Callable[[str, Trial], None] = lambda _folder, _trial: None,
 ) -> Proof:
     """Try all the work that an author put beside a task.
 
@@ -95,6 +97,7 @@ def prove(
         sandbox: runs the work.
         label: what containers are labelled with, in place of an attempt's id.
         on_tried: called with each piece of work as it is done.
+        on_trial: called before that with its folder and its run, for what looks further into it.
 
     Raises:
         NotFound: there is no such task.
@@ -118,6 +121,7 @@ def prove(
     tried = []
     for folder, files in work.items():
         made = trial.run(frozen, files, where=f"tasks/{task_id}/{folder}", sandbox=sandbox, label=label)
+        on_trial(folder, made)
         folded = results.fold(frozen.manifest, made.events, made.end)
         found = judge(folder, folded, frozen.rubric, expected.get(folder))
         tried.append(found)

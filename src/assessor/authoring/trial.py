@@ -6,7 +6,7 @@ What a trial has to come to is left to `lock` and `prove`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assessor import catalog, pipeline, results
@@ -94,6 +94,9 @@ def run(
     sandbox: Sandbox,
     label: str,
     hash_seed: int = 0,
+    seed: int | None = None,
+    shuffle: int | None = None,
+    on_event: Callable[[Event], None] = lambda _: None,
 ) -> Trial:
     """Run the files against the task's tests.
 
@@ -104,13 +107,22 @@ def run(
         sandbox: runs it.
         label: what the containers are labelled with, in place of an attempt's id.
         hash_seed: PYTHONHASHSEED of both sides; learners' runs have 0.
+        seed: hypothesis' seed; by default the one of learners' runs.
+        shuffle: a seed of the tests' order; learners' runs have pytest's own.
+        on_event: called with each event as it comes; an exception of it ends the run and passes through.
 
     Raises:
         SandboxFault, ImageFault, EngineMissing: the run could not be made.
     """
     events: list[Event] = []
-    order = replace(pipeline.order(label, 1, frozen, files), hash_seed=hash_seed)
-    outcome = sandbox.run(order, on_event=events.append)
+
+    def heard(event: Event) -> None:
+        events.append(event)
+        on_event(event)
+
+    order = pipeline.order(label, 1, frozen, files)
+    order = replace(order, hash_seed=hash_seed, shuffle=shuffle, seed=order.seed if seed is None else seed)
+    outcome = sandbox.run(order, on_event=heard)
     collections = [event for event in events if isinstance(event, Collected)]
     return Trial(
         where=where,

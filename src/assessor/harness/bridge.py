@@ -228,7 +228,10 @@ class Bridge(Handles):
         while True:
             started = time.monotonic()
             answer = process.exchange(data, until=min(started + self._left, self.hub.deadline))
-            self._left -= time.monotonic() - started
+            taken = time.monotonic() - started
+            self._left -= taken
+            if taken > self.hub.longest_s:
+                self.hub.longest_s = taken
             try:
                 message = wire.unpack(answer)
                 if len(message) == 3 and message[0] == sequence and message[1] == _RETURNED:

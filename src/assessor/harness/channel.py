@@ -58,6 +58,12 @@ def note_output(text: str) -> None:
         _note(text)
 
 
+def took(seconds: float) -> None:
+    """Remember how long the learner's side took for a request, if it is the longest yet."""
+    hub = _attached()
+    hub.longest_s = max(hub.longest_s, seconds)
+
+
 def open_agent() -> Agent:
     """A fresh agent process on the learner's side.
 
@@ -90,7 +96,8 @@ class Agent:
         """
         if not self._open:
             raise TestEnded("error", "the program's side was closed already")
-        until = time.monotonic() + min(timeout_s, self._hub.remaining_s())
+        begun = time.monotonic()
+        until = begun + min(timeout_s, self._hub.remaining_s())
 
         def wait() -> None:
             if time.monotonic() > until:
@@ -109,6 +116,7 @@ class Agent:
         except (frames.FrameError, msgspec.MsgspecError, RecursionError, ValueError) as error:
             self.close()
             raise TestEnded("protocol", f"the learner's side broke the messages: {error}") from error
+        took(time.monotonic() - begun)
         if not isinstance(reply, dict):
             self.close()
             raise TestEnded("protocol", f"expected a map as reply, got {type(reply).__name__}")

@@ -201,7 +201,9 @@ class Run:
         finder = imports.Finder(bridge)
         finder.install()
         plugin.follow_seed(bridge)
-        self.plugin = plugin.Plugin(bridge=bridge, finder=finder, emit=self._emit, seed=plan["seed"])
+        self.plugin = plugin.Plugin(
+            bridge=bridge, finder=finder, emit=self._emit, seed=plan["seed"], shuffle=plan.get("shuffle")
+        )
         self.early = any(word in files.get("conftest.py", b"") for word in _EARLY)
         self._alarm = contextlib.ExitStack()
 
@@ -221,7 +223,10 @@ class Run:
         if time.monotonic() >= self._deadline:
             self.plugin.out_of_time()
         wall_ms = int((time.monotonic() - self._started) * 1000)
-        self._emit({"kind": "end", "wall_ms": wall_ms, "processes": self._hub.made})
+        longest_ms = int(self._hub.longest_s * 1000)
+        self._emit(
+            {"kind": "end", "wall_ms": wall_ms, "processes": self._hub.made, "longest_call_ms": longest_ms}
+        )
         self._hub.close()
         return 0
 

@@ -57,6 +57,7 @@ class Hub:
     deadline: float
     made: int = 0
     gone: bool = False
+    longest_s: float = 0.0  #: the longest that the learner's side took for one request
     counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:

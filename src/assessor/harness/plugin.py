@@ -61,6 +61,7 @@ class Plugin:
         finder: its import hook.
         emit: takes one event.
         seed: hypothesis' seed.
+        shuffle: a seed of the order of files, and of tests in a file, or None for pytest's own.
         clock: monotonic seconds.
     """
 
@@ -68,6 +69,7 @@ class Plugin:
     finder: Finder
     emit: Callable[[dict[str, Any]], None]
     seed: int
+    shuffle: int | None = None
     clock: Callable[[], float] = time.monotonic
     told: dict[str, Told] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)
@@ -128,6 +130,8 @@ class Plugin:
             kinds.setdefault(_file(item), set()).add(_visible(item))
         self.mixed = {file for file, both in kinds.items() if len(both) == 2}
         self.emit({"kind": "collected", "tests": tests, "errors": self.errors[:_ERRORS]})
+        if self.shuffle is not None:
+            session.items[:] = _shuffled(session.items, self.shuffle)
         session.items.sort(key=lambda item: not _visible(item))
 
     # Running
@@ -291,6 +295,19 @@ def _visible(item: pytest.Item) -> bool:
 
 def _file(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
+
+
+def _shuffled(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """The tests in another order; those of a file stay together, as its process serves them alone."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(_file(item), []).append(item)
+    chance = random.Random(seed)  # noqa: S311  an order that can be had again, no secret
+    names = sorted(files)
+    chance.shuffle(names)
+    for name in names:
+        chance.shuffle(files[name])
+    return [item for name in names for item in files[name]]
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -61,7 +61,7 @@ class Service:
                 extra["Content-Type"] = "application/json"
         plan = channel.plan()
         try:
-            return exchange.talk(
+            answer = exchange.talk(
                 self._held.tunnel(self._port),
                 method,
                 path,
@@ -73,6 +73,8 @@ class Service:
             )
         except exchange.ExchangeFailed as error:
             raise self._failed(error) from error
+        channel.took(answer.seconds)
+        return answer
 
     def get(self, path: str, **more: Any) -> exchange.Response:
         """`request("GET", ...)`."""

@@ -82,6 +82,7 @@ class Order:
         modules: top-level modules of the submission that tests may import.
         seed: hypothesis' seed, 0 to 2**64 - 1.
         hash_seed: PYTHONHASHSEED of both sides.
+        shuffle: a seed of the order in which files, and tests in a file, run; None for pytest's own order.
         inplace: whether changes to arguments come back.
         command: what the `program` fixture runs, or empty.
         service: what the `service` fixture starts, or None.
@@ -96,6 +97,7 @@ class Order:
     modules: Sequence[str]
     seed: int
     hash_seed: int = 0
+    shuffle: int | None = None
     inplace: bool = False
     command: Sequence[str] = ()
     service: Service | None = None
@@ -167,11 +169,13 @@ class Ended(_Strict):
     Attributes:
         wall_ms: from the start message to here.
         processes: how many learner processes were used.
+        longest_call_ms: the longest that one call, one program or one request took.
     """
 
     kind: Literal["end"] = "end"
     wall_ms: int
     processes: int
+    longest_call_ms: int = 0
 
 
 Event = Collected | Finished | Ended
@@ -316,7 +320,8 @@ def start_messages(order: Order, *, socket: str, nonce: str, cpu: int | None = N
         if order.service is None
         else {"command": list(order.service.command), "ready_ms": order.service.ready_s * 1000},
     }
-    grader = _start({**shared, "role": "grader", "seed": order.seed}, order.tests)
+    asked = {"role": "grader", "seed": order.seed, "shuffle": order.shuffle}
+    grader = _start({**shared, **asked}, order.tests)
     learner = _start({**shared, "role": "learner"}, order.bundle)
     return grader, learner
 

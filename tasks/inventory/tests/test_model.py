@@ -15,6 +15,7 @@ SOAP = ("B-7", "Soap", 99)
 
 @pytest.mark.criterion("model", points=2)
 def test_items_with_equal_parts_are_equal():
+    assert Item(*LAMP).sku == "A-1"
     assert Item(*LAMP) == Item(*LAMP)
     assert hash(Item(*LAMP)) == hash(Item(*LAMP))
 

@@ -40,6 +40,7 @@ def test_every_line_gives_one_slug_in_order(program):
 def test_where_lines_end(program, text, expected):
     done = program(stdin=text)
     assert (done.stdout.splitlines(), done.returncode) == (expected, 0)
+    assert program(stdin=f"first\n{text}").stdout.splitlines() == ["first", *expected]
 
 
 @pytest.mark.criterion("slugs", points=1)

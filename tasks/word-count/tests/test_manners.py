@@ -44,6 +44,7 @@ def test_mistakes_in_use(program, arguments):
 def test_no_words_is_a_result_too(program, stdin):
     done = program("--top", "3", stdin=stdin)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert program("--top", "3", stdin=f"{stdin} red").stdout == "1 red\n"
 
 
 @pytest.mark.criterion("manners", points=1)
