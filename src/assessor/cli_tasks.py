@@ -12,6 +12,7 @@ from rich.text import Text
 from assessor import catalog, cli_check, display, report, wiring
 from assessor.authoring import lock as locking
 from assessor.authoring import prove as proving
+from assessor.cli_import import export, import_
 from assessor.errors import AuthorError, NotFound
 from assessor.settings import Settings
 from assessor.task import Task
@@ -26,6 +27,10 @@ def author() -> None:
 
 
 author.add_command(cli_check.check)
+
+
+author.add_command(import_)
+author.add_command(export)
 
 
 @author.command(name="list")

@@ -44,6 +44,7 @@ class Profile:
         isolation: how it is sealed; a cell where nothing is said.
         runtime: the engine's runtime, or None for the installation's.
         preload: modules that are imported while it waits for work.
+        compiled: whether programs that were made in the work folder may be run.
         ceiling: no task may ask for more.
         folder: where the recipe lies, or None where only the file was kept.
         source: the bytes of sandbox.yaml.
@@ -60,6 +61,7 @@ class Profile:
     ceiling: Limits
     folder: Path | None
     source: bytes
+    compiled: bool = False
 
 
 _Seconds = Annotated[authored.Number, Field(ge=1, le=3600)]
@@ -117,6 +119,7 @@ class ProfileModel(authored.Strict):
         None
     )
     preload: tuple[authored.Text, ...] = ()
+    compiled: authored.Truth = False
     ceiling: LimitsModel
 
 
@@ -138,6 +141,8 @@ def load(data: bytes, *, name: str, folder: Path | None = None) -> Profile:
         raise document.invalid((), 'expected the key "grader": which sandbox holds the tests of this one')
     if role is Role.GRADER and model.grader is not None:
         raise document.invalid(("grader",), "expected none in a grader's own sandbox")
+    if role is Role.GRADER and model.compiled:
+        raise document.invalid(("compiled",), "expected false in a grader's own sandbox, got true")
     if role is Role.LEARNER and not model.languages:
         raise document.invalid((), 'expected the key "languages" with at least one, it is missing or empty')
     return Profile(
@@ -152,6 +157,7 @@ def load(data: bytes, *, name: str, folder: Path | None = None) -> Profile:
         ceiling=model.ceiling.limits(),
         folder=folder,
         source=data,
+        compiled=model.compiled,
     )
 
 

@@ -62,6 +62,18 @@ def test_learner_side_gets_the_limits_of_the_order_and_no_swap() -> None:
     assert f"size={LIMITS.disk_bytes},nr_inodes=99," in host["Tmpfs"]["/tmp"]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_work_folder_holds_programs_on_the_learner_side_of_a_profile_that_says_so(compiled: bool) -> None:
+    place = replace(PLACE, compiled=compiled)
+    for role in Role:
+        made = containers.config(role, place, image="sha256:0", calls=CALLS)
+        options = made["HostConfig"]["Tmpfs"]["/tmp"].split(",")
+        assert ("noexec" not in options) is (compiled and role is Role.LEARNER)
+        assert {"nosuid", "nodev"} <= set(options)
+        mould = containers.mould(role, place, calls=CALLS, service=False)
+        assert mould["compiled"] is (compiled and role is Role.LEARNER)
+
+
 def test_graders_limits_do_not_follow_the_order() -> None:
     host = config(Role.GRADER)["HostConfig"]
     assert host["Memory"] == containers.GRADER_MEMORY_BYTES

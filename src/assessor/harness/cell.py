@@ -106,6 +106,7 @@ class Mould:
         oom_score_adj: how soon its first process goes when memory is short, at most 1000.
         loopback: whether its loopback interface is up.
         masked: files and folders of the image and of /proc that are there and empty.
+        compiled: whether what is made in the work folder may be run as a program.
         program: the filter of system calls.
     """
 
@@ -114,6 +115,7 @@ class Mould:
     oom_score_adj: int
     loopback: bool
     masked: Sequence[str]
+    compiled: bool
     program: bytes
 
 
@@ -217,7 +219,7 @@ def _lay_out(mould: Mould, user: int, group: int) -> int:
     _mount(_LINK, new + _LINK, None, _BIND)
     os.mkdir(new + WORK)
     work = f"size={mould.disk_bytes},nr_inodes={mould.files},uid={user},gid={group},mode=700"
-    _mount("work", new + WORK, "tmpfs", _QUIET | _NOEXEC, work)
+    _mount("work", new + WORK, "tmpfs", _QUIET | (0 if mould.compiled else _NOEXEC), work)
     os.mkdir(f"{new}/proc")
     _mount("proc", f"{new}/proc", "proc", _QUIET | _NOEXEC)
     # No namespace can be made in here, whatever the filter says.

@@ -291,6 +291,7 @@ def main(arguments: list[str]) -> None:
             oom_score_adj=asked["oom_score_adj"],
             loopback=asked["loopback"],
             masked=asked["masked"],
+            compiled=asked["compiled"],
             program=seccomp.program(asked["filter"]),
         )
     except seccomp.FilterError as error:

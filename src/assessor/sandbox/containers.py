@@ -118,6 +118,7 @@ class Place:
         hash_seed: PYTHONHASHSEED of both sides.
         runtime: the engine's runtime.
         preload: what each side imports while it waits.
+        compiled: whether programs that were made in the work folder may be run, on the learner's side.
         rehearsed: whether a hangar is to take the time to be quicker in each of its cells.
     """
 
@@ -128,6 +129,7 @@ class Place:
     runtime: str
     preload: Mapping[Role, Sequence[str]] = field(default_factory=dict)
     rehearsed: bool = True
+    compiled: bool = False
 
 
 def read_filter(folder: Path, *, service: bool, runtime: str = "runc") -> Filter:
@@ -231,7 +233,8 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
             _ulimit("msgqueue", 0),
         ],
         "Tmpfs": {
-            SCRATCH: f"rw,noexec,nosuid,nodev,size={disk},nr_inodes={inodes},uid={uid},gid={uid},mode=0700"
+            SCRATCH: f"rw,{'exec' if learner and place.compiled else 'noexec'},nosuid,nodev,"
+            f"size={disk},nr_inodes={inodes},uid={uid},gid={uid},mode=0700"
         },
         "Mounts": [_link(place, read_only=learner)],
         # Output goes to whoever is attached and is written nowhere.
@@ -298,6 +301,7 @@ def mould(role: Role, place: Place, *, calls: Filter, service: bool) -> dict[str
         "oom_score_adj": _CELL_OOM_SCORE_ADJ,
         "loopback": service and role is Role.LEARNER,
         "masked": list(_MASKED),
+        "compiled": place.compiled and role is Role.LEARNER,
         "rehearse": place.rehearsed,
         "preload": list(place.preload.get(role, ())),
         "filter": calls.profile,

@@ -1,10 +1,10 @@
 """Images by the content of their recipe: there, or built here, offline.
 
-Comes in: `sandboxes/<name>/` (Dockerfile, `requirements.lock`, any other files). Goes out: `Built` images,
-tagged `assessor/<name>:<first 16 hex digits of the recipe's digest>`. A recipe is everything that an image is
-made from: its folder's files (limits apart), the harness, the base's recipe, the kind of machine. Bytes may
-differ between two builds of one recipe (times, the archive's packages of the day), so evidence names the
-recipe and the package list by digest, and never the image id.
+Comes in: `sandboxes/<name>/` (Dockerfile, `requirements.lock`, `debian.txt`, any other files). Goes out:
+`Built` images, tagged `assessor/<name>:<first 16 hex digits of the recipe's digest>`. A recipe is everything
+that an image is made from: its folder's files (limits apart), the harness, the base's recipe, the kind of
+machine. Bytes may differ between two builds of one recipe (times, the archive's packages of the day), so
+evidence names the recipe and the package list by digest, and never the image id.
 
 Whatever a Dockerfile did, no image is used in which a file gains privilege, or may be changed by anyone but
 root.
@@ -37,7 +37,7 @@ import structlog
 from assessor import digest
 from assessor import harness as harness_package
 from assessor.errors import AssessorError, ImageFault, exit_code
-from assessor.sandbox import base, engine, protocol, wheels
+from assessor.sandbox import base, debian, engine, protocol, wheels
 
 log = structlog.get_logger(__name__)
 
@@ -192,13 +192,21 @@ class Images:
     def _build(self, name: str, tag: str, files: Mapping[str, bytes], recipe: str) -> None:
         lock = self._sandboxes / name / "requirements.lock"
         resolved = wheels.resolve(lock, cache=self._cache) if lock.exists() else None
-        arguments = {"BASE": base.TAG}
+        arguments = {"BASE": self._base(name, files)}
         if resolved is not None:
             arguments["WHEELS"] = self._wheels(resolved)
         listing = (resolved.listing if resolved else "").encode()
         with tempfile.TemporaryFile() as context:
             _pack(context, {**files, "wheels.txt": listing})
             self._run(context, f"{name}/Dockerfile", tag, arguments=arguments, recipe=recipe)
+
+    def _base(self, name: str, files: Mapping[str, bytes]) -> str:
+        """What an image stands on: the common base, with the Debian packages that its folder names."""
+        named = files.get(debian.FILE)
+        if named is None:
+            return base.TAG
+        packages = debian.names(named, f"sandboxes/{name}/{debian.FILE}")
+        return debian.ensure(self._api, packages, say=self._say)
 
     def _wheels(self, resolved: wheels.Wheels) -> str:
         """An image of unpacked packages alone: they are large, and change less often than the rest."""

@@ -211,6 +211,7 @@ class Maker:
                 ),
             },
             rehearsed=rehearsed,
+            compiled=found.compiled,
         )
         image = {Role.LEARNER: fit.images[0].id, Role.GRADER: fit.images[1].id}
         # The grader speaks to one unix socket alone, whatever the learner's side starts.
