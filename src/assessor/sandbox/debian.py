@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 
 import docker
@@ -24,9 +25,7 @@ _MAKE_S = 900
 #: The base's trimming, but for what the engine mounts over every container: it is in no image anyway.
 _TRIM = base.TRIM.replace(" /etc/resolv.conf /etc/hostname", "")
 #: apt checks signatures as a user of its own, who needs a folder to write to; the trimming closes it again.
-_INSTALL = (
-    "set -e\nchmod 1777 /tmp\napt-get update\napt-get install -y --no-install-recommends {names}\n{trim}"
-)
+_INSTALL = "set -e\nexport DEBIAN_FRONTEND=noninteractive\nchmod 1777 /tmp\napt-get update\napt-get install -y --no-install-recommends {names}\n{trim}"
 
 
 def names(data: bytes, path: str) -> tuple[str, ...]:
@@ -78,13 +77,17 @@ def ensure(
         else:
             return made
     say(f"{made}: installing {', '.join(packages)}")
-    environment = [f"{name}={value}" for name, value in os.environ.items() if name.lower().endswith("_proxy")]
+    # In the command, which the image does not keep, as it would the environment.
+    proxies = "".join(
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in os.environ.items()
+        if name.lower().endswith("_proxy")
+    )
     container = api.create_container_from_config(
         {
             "Image": base.TAG,
-            "Cmd": ["sh", "-c", _INSTALL.format(names=" ".join(packages), trim=_TRIM)],
+            "Cmd": ["sh", "-c", proxies + _INSTALL.format(names=" ".join(packages), trim=_TRIM)],
             "User": "0:0",
-            "Env": ["DEBIAN_FRONTEND=noninteractive", *environment],
             "Labels": {"assessor.role": "builder"},
             # Where this process reaches the archive, so does its container.
             "HostConfig": {"NetworkMode": "host", "LogConfig": {"Type": "json-file"}},
@@ -99,8 +102,8 @@ def ensure(
                 f"{made}: expected {', '.join(packages)} to install, got status {status}: {last}"
             )
         repository, _, name = made.partition(":")
-        # Nothing of the container's environment or command is the image's.
-        api.commit(container, repository=repository, tag=name, changes=["ENV DEBIAN_FRONTEND=", 'CMD ["sh"]'])
+        # Nothing of the container's command is the image's.
+        api.commit(container, repository=repository, tag=name, changes=['CMD ["sh"]'])
     finally:
         api.remove_container(container, force=True, v=True)
     return made
