@@ -25,7 +25,10 @@ _MAKE_S = 900
 #: The base's trimming, but for what the engine mounts over every container: it is in no image anyway.
 _TRIM = base.TRIM.replace(" /etc/resolv.conf /etc/hostname", "")
 #: apt checks signatures as a user of its own, who needs a folder to write to; the trimming closes it again.
-_INSTALL = "set -e\nexport DEBIAN_FRONTEND=noninteractive\nchmod 1777 /tmp\napt-get update\napt-get install -y --no-install-recommends {names}\n{trim}"
+_INSTALL = (
+    "set -e\nexport DEBIAN_FRONTEND=noninteractive\nchmod 1777 /tmp\napt-get update\n"
+    "apt-get install -y --no-install-recommends {names}\n{trim}"
+)
 
 
 def names(data: bytes, path: str) -> tuple[str, ...]:
