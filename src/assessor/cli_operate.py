@@ -22,6 +22,7 @@ from assessor import (
     display,
     jobs,
     judging,
+    leaves,
     personal,
     pipeline,
     queueserver,
@@ -133,6 +134,17 @@ def sweep(config: Settings, parent: int | None) -> None:
     stop, target = threading.Event(), config.site
     wiring.stop_on_signals(stop)
     with wiring.parts(config, boxed=False) as parts:
+        looked = False
+
+        def publish() -> None:
+            nonlocal looked
+            judging.republish(parts)
+            # Evidence from before there was a log; nothing comes to it later, so one look is enough.
+            while not looked and (older := leaves.append_missing(parts.store, new_salt=parts.new_salt)):
+                log.info("evidence that is older than the log is in it now", number=older)
+            looked = True
+            judging.prove(parts)
+
         reconcile.loop(
             store=parts.store,
             url=lambda: queueserver.url(config),
@@ -141,7 +153,7 @@ def sweep(config: Settings, parent: int | None) -> None:
             every_s=config.sweep_s,
             stop=stop,
             parent=parent,
-            publish=lambda: judging.republish(parts),
+            publish=publish,
             tend=lambda: settling.tend(parts),
             site=None if target is None else lambda: site.write(parts, wiring.tasks(config), target),
         )

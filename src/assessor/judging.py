@@ -17,6 +17,7 @@ import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
 from assessor.errors import BlobFault, KeyRetired, NotFound
+from assessor.note import Kind
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
 from assessor.signer import Signer
@@ -201,6 +202,24 @@ def republish(parts: Parts) -> int:
             made += 1
         except (BlobFault, NotFound) as error:
             log.warning("not published", attempt=attempt_id, problem=str(error))
+    return made
+
+
+def prove(parts: Parts, *, limit: int = 1000) -> int:
+    """Put the log's proof beside each record whose folder has none, of so many at most; how many.
+
+    Raises:
+        KeyFault, LogFault, StoreFault: the log cannot be signed or read; there is another time.
+        BlobFault: a folder cannot be written.
+    """
+    made = 0
+    for attempt_id in parts.publisher.lacking(publish.PROOF)[:limit]:
+        row = parts.store.evidence(attempt_id)
+        if row is None:
+            continue  # a folder of somebody else's
+        found = parts.log.proof(Kind.EVIDENCE, attempt_id, row.record)
+        parts.publisher.add(attempt_id, publish.PROOF, found)
+        made += 1
     return made
 
 

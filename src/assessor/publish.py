@@ -6,6 +6,7 @@
         evidence.dsse   the signed envelope over both
         signer.pem      the public key that it is signed with
         index.html      the same for a person
+        record.tlog-proof   that the transparency log has it; comes once a signed tree does, moments later
 
 The attempt's id is random, so a folder cannot be guessed. A folder appears whole or not at all.
 """
@@ -28,6 +29,7 @@ RUN = "run.json"
 ENVELOPE = "evidence.dsse"
 SIGNER = "signer.pem"
 PAGE = "index.html"
+PROOF = "record.tlog-proof"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,26 @@ class Publisher:
             shutil.rmtree(draft, ignore_errors=True)  # gone already where all went well
             shutil.rmtree(old, ignore_errors=True)
         return target
+
+    def add(self, attempt_id: str, name: str, data: bytes) -> None:
+        """Put one more file into a folder that is there; published anew meanwhile, it may go without.
+
+        Raises:
+            BlobFault: it cannot be written.
+        """
+        target = self.folder(attempt_id) / name
+        draft = target.with_name(f".{name}.{secrets.token_hex(8)}")
+        try:
+            draft.write_bytes(data)
+            draft.rename(target)
+        except OSError as error:
+            raise BlobFault(f"{target}: expected to write it, got: {error}") from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def lacking(self, name: str) -> list[str]:
+        """The ids of the attempts whose folder has no file of this name, sorted."""
+        return sorted(one for one in self.published() if not (self.root / one / name).exists())
 
     def published(self) -> frozenset[str]:
         """The ids of all attempts whose evidence has its folder."""

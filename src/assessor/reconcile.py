@@ -116,7 +116,7 @@ def loop(
     every_s: float,
     stop: threading.Event,
     parent: int | None = None,
-    publish: Callable[[], int] | None = None,
+    publish: Callable[[], object] | None = None,
     tend: Callable[[], None] | None = None,
     site: Callable[[], object] | None = None,
 ) -> None:
@@ -132,8 +132,8 @@ def loop(
         every_s: seconds between two sweeps.
         stop: ends the loop, within a sweep's time.
         parent: process whose end ends the loop, or None.
-        publish: publishes what a worker judged and was killed before it could publish, and says how many;
-            called at once and then every `PUBLISH_S` seconds.
+        publish: publishes what a worker judged and was killed before it could publish; called at once and
+            then every `PUBLISH_S` seconds.
         tend: looks after awards and status lists; called at once and then every `TEND_S` seconds.
         site: publishes what others see; called at once and then every `SITE_S` seconds.
     """

@@ -13,6 +13,7 @@ Source: Bitstring Status List v1.0 (W3C).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -113,6 +114,7 @@ def sign(list_id: str, parts: Parts, *, now: datetime) -> None:
 def republish(parts: Parts, *, now: datetime) -> tuple[str, ...]:
     """Sign every list that has no signature, or whose signature has less than half of its time left.
 
+    Where the issuer keeps their name when they change their key, what the old one signed is signed anew too.
     One that cannot be signed is logged as an error and keeps none of the others waiting; it stays an alarm.
 
     Returns:
@@ -120,14 +122,24 @@ def republish(parts: Parts, *, now: datetime) -> tuple[str, ...]:
     """
     made = []
     for found in parts.store.status_lists():
-        if not due(found, now):
-            continue
         try:
+            if not due(found, now) and not _of_old(found, parts):
+                continue
             sign(found.id, parts, now=now)
             made.append(found.id)
         except AssessorError:
             log.exception("status list not signed; nobody can check its badges", list=found.id)
     return tuple(made)
+
+
+def _of_old(found: StatusList, parts: Parts) -> bool:
+    """Whether a list is signed by a key that an issuer of a lasting name has replaced."""
+    issuer, signer = issuing(parts)
+    if issuer.method is not Method.WEB or found.body is None:
+        return False
+    return all(
+        one["verificationMethod"] != method(issuer, signer) for one in linked.proofs(json.loads(found.body))
+    )
 
 
 def due(found: StatusList, now: datetime) -> bool:

@@ -15,12 +15,25 @@ from typing import Any
 import pytest
 import structlog
 
-from assessor import backup, judging, pipeline, proof, publish, reproduce, settings, testing, verify, wiring
+from assessor import (
+    backup,
+    digest,
+    judging,
+    note,
+    pipeline,
+    proof,
+    publish,
+    settings,
+    testing,
+    verify,
+    wiring,
+)
 from assessor.errors import VerificationFailed
 from assessor.keyring import Keyring, Place
 from assessor.signer import Purpose, load_public
 from assessor.store import AttemptState, Store
 from tests import small
+from tests.badges import logged
 
 ENGINE = Purpose.ENGINE
 
@@ -83,8 +96,26 @@ def test_evidence_keeps_the_key_that_signed_it_through_rotations(bench: small.Be
         pem = (folder / publish.SIGNER).read_bytes()
         assert load_public(pem, name="signer.pem").key_id == signed_by(bench, attempt_id)
         assert signed_by(bench, attempt_id) in (folder / publish.PAGE).read_text()
-        assert reproduce.of(attempt_id, bench.parts).signer == pem
     assert (bench.parts.publisher.folder(first) / publish.SIGNER).read_bytes() == old
+
+
+def test_proof_of_the_log_comes_beside_each_record_and_again_where_it_went(bench: small.Bench) -> None:
+    logged(bench)
+    found = [assess(bench), assess(bench, "ben")]
+    assert judging.prove(bench.parts, limit=1) == 1
+    assert judging.prove(bench.parts) == 1
+    assert judging.prove(bench.parts) == 0
+    for attempt_id in found:
+        folder = bench.parts.publisher.folder(attempt_id)
+        record = digest.sha256((folder / publish.RECORD).read_bytes())
+        text = (folder / publish.PROOF).read_bytes()
+        keys = [bench.parts.log.key]
+        assert note.verify_proof(text, digest=record, kind=note.Kind.EVIDENCE, keys=keys).size <= 2
+        with pytest.raises(VerificationFailed, match="log"):
+            note.verify_proof(text, digest=digest.sha256(b""), kind=note.Kind.EVIDENCE, keys=keys)
+        check(bench, attempt_id)
+    shutil.rmtree(bench.parts.publisher.folder(found[0]))
+    assert judging.republish(bench.parts) == judging.prove(bench.parts) == 1
 
 
 def test_run_that_ended_after_its_key_was_retired_does_not_hold(bench: small.Bench) -> None:

@@ -28,6 +28,20 @@ def test_folder_holds_the_files_and_nothing_is_left_beside(publisher: Publisher)
     assert [path.name for path in publisher.root.iterdir()] == ["a1"]
 
 
+def test_file_that_comes_later_is_told_as_lacking_and_put_into_the_folder(
+    publisher: Publisher,
+) -> None:
+    publisher.publish("a1", FILES)
+    publisher.publish("a2", FILES)
+    assert publisher.lacking("proof") == ["a1", "a2"]
+    publisher.add("a1", "proof", b"1")
+    assert publisher.lacking("proof") == ["a2"]
+    assert content(publisher.folder("a1")) == FILES | {"proof": b"1"}
+    with pytest.raises(BlobFault, match=r"a3/proof: expected to write it"):
+        publisher.add("a3", "proof", b"1")
+    assert [path.name for path in sorted(publisher.root.iterdir())] == ["a1", "a2"]
+
+
 def test_publishing_again_replaces_all_of_it(publisher: Publisher) -> None:
     publisher.publish("a1", FILES | {"old": b"1"})
     assert content(publisher.publish("a1", FILES)) == FILES

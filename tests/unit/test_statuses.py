@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 
 from assessor import awarding, digest, health, ledger, revocations, statuses
 from assessor.errors import AwardOvertaken, KeyFault, NotFound
+from assessor.keyring import Keyring, Place
 from assessor.openbadges import linked, statuslist
 from assessor.revocations import BITS, StatusList
 from assessor.signer import Purpose
@@ -140,6 +142,23 @@ def test_list_that_is_late_is_due_and_one_that_ran_out_is_late(minutes: int, uns
         assert is_late == (timedelta(minutes=minutes) < RENEWED - PATIENCE)
     else:
         assert is_late == (timedelta(minutes=abs(minutes)) > PATIENCE)
+
+
+def test_list_that_a_replaced_key_signed_is_signed_anew_at_once(bench: Bench) -> None:
+    places = {purpose: Place(file=bench.root / "own" / f"{purpose.value}.pem") for purpose in Purpose}
+    own = Keyring(bench.parts.store, places, passphrase=None, clock=bench.clock)
+    bench.parts = replace(bench.parts, keyring=own)
+    earn(bench)
+    before = signed(bench)
+    assert statuses.republish(bench.parts, now=bench.clock()) == ()
+    bench.parts.keyring.rotate(Purpose.ISSUER, now=bench.clock())
+    assert statuses.republish(bench.parts, now=bench.clock()) == ("1",)
+    now = signed(bench)
+    methods = [one["proof"][0]["verificationMethod"] for one in (before, now)]
+    assert methods[0] != methods[1]
+    assert now["issuer"] == before["issuer"]
+    assert methods[1] == statuses.method(*statuses.issuing(bench.parts))
+    assert statuses.republish(bench.parts, now=bench.clock()) == ()
 
 
 def test_signature_over_bits_that_changed_meanwhile_is_not_kept(bench: Bench) -> None:
