@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+from assessor.openbadges.derived import Derived
+
 CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
 CREDENTIALS_V1 = "https://www.w3.org/2018/credentials/v1"
 OPEN_BADGES = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
@@ -71,7 +73,7 @@ class Contexts:
     words: frozenset[str]
     meanings: frozenset[str]
     vocabularies: tuple[str, ...]
-    derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    derived: Derived = field(default_factory=Derived, repr=False, compare=False)
 
     def with_more(self, more: Mapping[str, Mapping[str, Any]]) -> Contexts:
         """These and others that an operator vouches for; theirs wins where both have a URL."""

@@ -24,7 +24,6 @@ from typing import Any
 import pyoxigraph
 from pyld import jsonld
 from pyld.canon import URDNA2015
-from pyld.context_resolver import ContextResolver
 
 from assessor.errors import VerificationFailed
 from assessor.openbadges import contexts
@@ -165,8 +164,7 @@ def _options(known: contexts.Contexts) -> dict[str, Any]:
             raise _Unknown(url)
         return {"contextUrl": None, "documentUrl": url, "document": known.documents[url], "tag": "static"}
 
-    resolver = ContextResolver(known.derived, load)
-    return {"base": BASE, "documentLoader": load, "contextResolver": resolver}
+    return {"base": BASE, "documentLoader": load, "contextResolver": known.derived.resolver(load)}
 
 
 def _told(error: Exception) -> VerificationFailed:
