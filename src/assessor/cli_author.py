@@ -76,6 +76,7 @@ def new(
         f"Change it piece by piece; README.md first. Then:\n"
         f"  assessor tasks lock {asked.id}      # which tests count\n"
         f"  assessor tasks prove {asked.id}     # references pass, known-bad work fails where it should\n"
+        f"  assessor tasks check {asked.id}     # the whole: attacks, flakiness, how strong the tests are\n"
         f"  assessor tasks preview {asked.id}   # what a learner sees",
         highlight=False,
         soft_wrap=True,
