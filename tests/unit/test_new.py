@@ -273,6 +273,17 @@ def test_progress_is_a_plain_line_a_test_where_there_is_no_terminal(tasks: catal
     assert shown(tasks, everything=True) == (f"✓ {ONE} (1 of 3, 1 ms)\n✗ {TWO}, assertion (2 of 3, 1 ms)\n")
 
 
+def test_progress_is_a_bar_on_a_terminal_and_a_line_for_visible_tests_alone(tasks: catalog.Catalog) -> None:
+    out = io.StringIO()
+    frozen = catalog.thaw(catalog.freeze(tasks, "sum"))
+    with Run(Console(file=out, width=200, force_terminal=True, color_system=None), frozen) as run:
+        for name in small.IDS:
+            run.heard(finished(name))
+    assert "hidden" not in out.getvalue()
+    assert out.getvalue().count(f"✓ {ONE}") == 1
+    assert "3/3" in out.getvalue()
+
+
 # Preview
 
 
