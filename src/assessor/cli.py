@@ -2,8 +2,9 @@
 
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
-review. What authors use is in `cli_tasks` and `cli_badges`, what operators use in `cli_operate`, what issuers
-use in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in `cli_verify`.
+review. What authors use is in `cli_tasks`, `cli_author` and `cli_badges`, what operators use in
+`cli_operate`, what issuers use in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in
+`cli_verify`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from assessor import (
     waiting,
     wiring,
 )
+from assessor.cli_author import for_tasks, writing
 from assessor.cli_awards import issue
 from assessor.cli_badges import badges
 from assessor.cli_handout import hand_out
@@ -79,10 +81,12 @@ def main(context: click.Context, home: Path | None, catalog: Path | None) -> Non
     logs.configure(context.obj.log_format, level=logging.WARNING if quiet else logging.INFO)
 
 
+for command in for_tasks:
+    author.add_command(command)
 main.add_command(author)
 main.add_command(badges)
 main.add_command(keys_)
-for command in (*operate, *issue, *hand_out, *publishing, *check):
+for command in (*operate, *writing, *issue, *hand_out, *publishing, *check):
     main.add_command(command)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -1,4 +1,4 @@
-"""The command line's part for authors: list, lock, prove and check tasks, and JSON Schemas for editors."""
+"""The command line's part for authors: list, lock, prove and check tasks."""
 
 from __future__ import annotations
 
@@ -116,13 +116,6 @@ def prove(context: click.Context, names: tuple[str, ...], everything: bool, as_j
     else:
         click.echo(f"{len(proofs)} tasks tried, {len(problems)} problems")
     context.exit(2 if problems else 0)
-
-
-@author.command()
-@click.argument("kind", type=click.Choice(sorted(catalog.SCHEMAS)))
-def schema(kind: str) -> None:
-    """Print the JSON Schema of a KIND of file, for editors."""
-    click.echo(json.dumps(catalog.schema(kind), indent=2))
 
 
 def _chosen(tasks: catalog.Catalog, names: tuple[str, ...], everything: bool) -> tuple[str, ...]:

@@ -156,8 +156,12 @@ def _progress(attempt: Attempt, store: Store) -> tuple[int, int, int]:
 
 def result(judged: judging.Judged) -> RenderableType:
     """What the learner may see of an attempt."""
-    told = feedback(judged)
-    parts: list[RenderableType] = [_verdict(told, judged.frozen), _criteria(told, judged.frozen)]
+    return outcome(feedback(judged), judged.frozen)
+
+
+def outcome(told: report.Feedback, frozen: Frozen) -> RenderableType:
+    """Feedback for a person: the verdict, the criteria, counts, and each test that is told and failed."""
+    parts: list[RenderableType] = [_verdict(told, frozen), _criteria(told, frozen)]
     if told.visible is not None:
         parts.append(Text(f"visible tests: {told.visible.passed} of {told.visible.total} passed"))
     if told.hidden is not None:

@@ -421,7 +421,7 @@ def test_tasks_are_listed_locked_and_proven(shop: Shop) -> None:
 
 @pytest.mark.parametrize("kind", ["task", "rubric", "sandbox"])
 def test_schema_is_json_for_editors(shop: Shop, kind: str) -> None:
-    assert "properties" in shop.done("tasks", "schema", kind).out
+    assert "properties" in shop.done("schema", kind).out
 
 
 def test_broken_task_is_told_by_file_line_and_column_and_hides_no_other(

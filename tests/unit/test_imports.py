@@ -27,8 +27,8 @@ ROOMS = """
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup testing
-    display cli_health cli_operate cli_check cli_import cli_tasks cli_badges cli_keys cli_orders cli_awards
-    cli_handout cli_publish cli_verify cli __main__ __init__
+    display display_run display_preview cli_health cli_operate cli_check cli_import cli_tasks cli_author
+    cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
