@@ -192,7 +192,8 @@ def known(controller: Controller) -> Told:
 
 def _known_kind(proof: Mapping[str, Any]) -> bool:
     """Whether `linked` can check a proof; of one that it cannot, nothing is known."""
-    return (proof.get("type"), proof.get("cryptosuite")) in _KINDS
+    # A list: what a stranger puts there need not be hashable.
+    return (proof.get("type"), proof.get("cryptosuite")) in [*_KINDS]
 
 
 def _key(proof: Mapping[str, Any], controller: Controller) -> bytes | None:

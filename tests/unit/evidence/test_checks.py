@@ -586,6 +586,39 @@ def test_whatever_stands_anywhere_is_told_in_words(world: World, data: st.DataOb
         assert signed_again, at
 
 
+def test_value_in_a_list_of_its_own_escapes_no_check(world: World) -> None:
+    """The graph, and so the proof, is the same; who compares the JSON with a word sees another value."""
+    for at in places(world.document)[1:]:
+        document = copy.deepcopy(world.document)
+        above = document
+        for step in at[:-1]:
+            above = above[step]
+        above[at[-1]] = [above[at[-1]]]
+        refused(world, json.dumps(document).encode())
+
+
+ENDORSED = [
+    {"credentialSubject": "https://example.org/x"},
+    {"credentialSubject": {"id": "https://example.org/x", "type": "AchievementSubject", "identifier": "x:y"}},
+    {"evidence": ["https://example.org/digestSRI"]},
+    {"relatedResource": ["https://example.org/digestSRI"]},
+]
+
+
+@pytest.mark.parametrize("change", ENDORSED)
+def test_endorsement_of_another_structure_is_told_in_words(world: World, change: dict[str, Any]) -> None:
+    kinds = ["VerifiableCredential", "EndorsementCredential"]
+    refused(world, world.changed(lambda one: one.update(type=kinds, **change)))
+
+
+def test_second_type_does_not_loosen_what_the_first_requires(world: World) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["type"].append("EndorsementCredential")
+        del document["credentialSubject"]["achievement"]["description"]
+
+    assert refused(world, world.changed(change))[0] == "structure"
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_in_any_place_are_told_in_words(world: World, data: bytes) -> None:
