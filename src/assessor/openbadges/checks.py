@@ -105,7 +105,9 @@ def credential(
     with _as("proof"):
         tell(
             "proof",
-            controller.proofs(document, owner) if read.token is None else controller.token(read.token, owner),
+            controller.proofs(document, owner, now=asked.now)
+            if read.token is None
+            else controller.token(read.token, owner),
         )
     with _as("controller"):
         tell(
