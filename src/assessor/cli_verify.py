@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from assessor import digest, display, pack, proof, publish, reproduce, signer, verify, wiring
-from assessor.errors import NotFound, VerificationFailed, VerificationOpen
+from assessor.errors import FileInvalid, NotFound, VerificationFailed, VerificationOpen
 from assessor.openbadges import backing, checks, did, reading, trust
 from assessor.openbadges.asked import Asked, State, Told
 from assessor.openbadges.remote import Remote
@@ -342,13 +342,29 @@ def _named(path: Path) -> tuple[str, bytes]:
 
 
 def _trust(given: tuple[str, ...]) -> tuple[trust.Trusted, ...] | None:
-    """The issuers that are trusted, or None where none was named: another thing than trusting none."""
+    """The issuers that are trusted, or None where none was named: another thing than trusting none.
+
+    Raises:
+        FileInvalid: a list is none, or two have other keys for one issuer: a school's own list may name
+            another school, and whose keys count must not be a matter of order.
+    """
     found: list[trust.Trusted] = []
+    first: dict[str, tuple[trust.Trusted, str]] = {}
     for one in given:
         if one.startswith(("did:", "https://")):
             found.append(trust.Trusted(id=one))
-        else:
-            found += trust.read(_read(Path(one)), name=one)
+            continue
+        for known in trust.read(_read(Path(one)), name=one):
+            if known.issuer or known.engine or known.log:
+                before, where = first.setdefault(known.id, (known, one))
+                pairs = ((before.engine, known.engine), (before.log, known.log))
+                # A DID document has the issuer's own keys alone.
+                if before.issuer != known.issuer or any(a and b and a != b for a, b in pairs):
+                    raise FileInvalid(
+                        one,
+                        f"expected the keys that {where} has for {known.id}, got others: name one of them",
+                    )
+            found.append(known)
     return tuple(found) or None
 
 

@@ -266,3 +266,24 @@ def test_question_about_evidence_is_not_passed_over_where_there_is_a_credential(
     said = verify("badge.json", "--site", site, "--submission", "another")
     assert said.exit_code == 2
     assert "expected evidence alone, of which --submission asks, got a credential" in said.stderr
+
+
+def test_second_list_cannot_give_an_issuer_other_keys(verify: Verify, site: Path) -> None:
+    """The keys.json of one school may name another school, with keys of its own making."""
+
+    def listed(name: str, key: badges.Key) -> str:
+        known = trust.Trusted(id=badges.ISSUER, issuer=(trust.Key(text=key.text),))
+        Path(name).write_bytes(trust.dump([known]))
+        return name
+
+    school, again, eve = listed("a", ISSUER_KEY), listed("b", ISSUER_KEY), listed("c", badges.OTHER_KEY)
+    Path("did.json").write_bytes(badges.did_document(ISSUER_KEY))
+    for order in ((school, again), (badges.ISSUER, school), (school, badges.ISSUER), (school, "did.json")):
+        told = [part for one in order for part in ("--trust", one)]
+        assert verify("badge.json", "--site", site, *told).exit_code == 0
+    for order in ((school, eve), (eve, school)):
+        told = [part for one in order for part in ("--trust", one)]
+        said = verify("badge.json", "--site", site, *told)
+        assert said.exit_code == 2
+        text = f"{order[1]}: expected the keys that {order[0]} has for {badges.ISSUER}, got others"
+        assert text in said.stderr
