@@ -38,7 +38,7 @@ from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_publish import publishing
 from assessor.cli_tasks import author
 from assessor.cli_verify import check
-from assessor.errors import AssessorError, exit_code
+from assessor.errors import AssessorError, VerificationFailed, VerificationOpen, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import UNUSED, Attempt, AttemptState
@@ -52,10 +52,12 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except AssessorError as error:
-            # Not folded: file, line and column stay together for editors.
-            Console(stderr=True).print(
-                f"[red]error:[/] {display.plain(str(error))}", highlight=False, soft_wrap=True
+            # A stranger's words are in it: a credential's, a record's.
+            shown = (
+                display.line if isinstance(error, VerificationFailed | VerificationOpen) else display.plain
             )
+            # Not folded: file, line and column stay together for editors.
+            Console(stderr=True).print(f"[red]error:[/] {shown(str(error))}", highlight=False, soft_wrap=True)
             context.exit(exit_code(error))
 
 

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from assessor import digest, display, pack, proof, publish, reproduce, signer, verify, wiring
-from assessor.errors import NotFound, VerificationFailed, VerificationOpen
+from assessor.errors import FileInvalid, NotFound, VerificationFailed, VerificationOpen
 from assessor.openbadges import backing, checks, did, reading, trust
 from assessor.openbadges.asked import Asked, State, Told
 from assessor.openbadges.remote import Remote
@@ -192,7 +192,7 @@ class _Talk:
         said = f" {told.words}" if told.state is State.HELD else f" {told.state.value}: {told.words}"
         Console(stderr=True).print(
             f"{_MARKS[told.state]} {check.number}. {check.sentence}"
-            + (f"[dim]{display.plain(said)}[/]" if told.words else ""),
+            + (f"[dim]{display.line(said)}[/]" if told.words else ""),
             highlight=False,
             soft_wrap=True,
         )
@@ -241,7 +241,7 @@ def _checked(what: str, config: Settings, asking: _Asking, submission: str | Non
     if what.startswith(("https://", "http://")):
         if remote is None:
             raise click.UsageError(f"{what}: nothing is fetched unless asked for: add --online")
-        _credential(remote.get(what), what, config, asking, talk, remote=remote, along=None)
+        _credential(remote.get(what), what, config, asking, submission, talk, remote=remote, along=None)
         return
     path = Path(what)
     if path.is_dir():
@@ -253,18 +253,31 @@ def _checked(what: str, config: Settings, asking: _Asking, submission: str | Non
         return
     data = _read(path)
     if not pack.is_pack(data):
-        _credential(data, what, config, asking, talk, remote=remote, along=None)
+        _credential(data, what, config, asking, submission, talk, remote=remote, along=None)
         return
     found = pack.read(data)
     if found.credential is None:
         _evidence([found.evidence(one) for one in found.attempts], config, asking, submission, talk)
         return
-    _credential(found.files[found.credential], what, config, asking, talk, remote=remote, along=found)
+    _credential(
+        found.files[found.credential], what, config, asking, submission, talk, remote=remote, along=found
+    )
 
 
 def _evidence(
     given: list[pack.Evidence], config: Settings, asking: _Asking, submission: str | None, talk: _Talk
 ) -> None:
+    for option, value in (
+        ("--email", asking.email),
+        ("--schema", asking.schema),
+        ("--checkpoint", asking.checkpoint),
+        ("--status-list", asking.lists),
+        ("--did-document", asking.documents),
+    ):
+        if value:
+            raise click.UsageError(
+                f"expected a credential, of which {option} asks, got evidence alone: it says nothing of that"
+            )
     trusted = [signer.load_public(_read(path), name=str(path)) for path in asking.keys]
     trusted += backing.engine_keys(_trust(asking.trusted) or ())
     trusted = trusted or [*wiring.public_keys(config)]
@@ -292,11 +305,14 @@ def _credential(
     name: str,
     config: Settings,
     asking: _Asking,
+    submission: str | None,
     talk: _Talk,
     *,
     remote: Remote | None,
     along: Pack | None,
 ) -> None:
+    if submission is not None:
+        raise click.UsageError("expected evidence alone, of which --submission asks, got a credential")
     asked = Asked(
         now=wiring.now(),
         sources=Sources(
@@ -326,13 +342,29 @@ def _named(path: Path) -> tuple[str, bytes]:
 
 
 def _trust(given: tuple[str, ...]) -> tuple[trust.Trusted, ...] | None:
-    """The issuers that are trusted, or None where none was named: another thing than trusting none."""
+    """The issuers that are trusted, or None where none was named: another thing than trusting none.
+
+    Raises:
+        FileInvalid: a list is none, or two have other keys for one issuer: a school's own list may name
+            another school, and whose keys count must not be a matter of order.
+    """
     found: list[trust.Trusted] = []
+    first: dict[str, tuple[trust.Trusted, str]] = {}
     for one in given:
         if one.startswith(("did:", "https://")):
             found.append(trust.Trusted(id=one))
-        else:
-            found += trust.read(_read(Path(one)), name=one)
+            continue
+        for known in trust.read(_read(Path(one)), name=one):
+            if known.issuer or known.engine or known.log:
+                before, where = first.setdefault(known.id, (known, one))
+                pairs = ((before.engine, known.engine), (before.log, known.log))
+                # A DID document has the issuer's own keys alone.
+                if before.issuer != known.issuer or any(a and b and a != b for a, b in pairs):
+                    raise FileInvalid(
+                        one,
+                        f"expected the keys that {where} has for {known.id}, got others: name one of them",
+                    )
+            found.append(known)
     return tuple(found) or None
 
 

@@ -5,7 +5,7 @@ to be done. `decide` touches nothing. Signing and keeping what was decided is le
 
     not held          ── met ──────────────────────────────────────────────> award
     held              ── met by better attempts ───────────────────────────> reissue
-    near its end, out ── met by attempts that are younger than it ─────────> renew
+    near its end, out ── met by work that was handed in since ─────────────> renew
     revoked           ── met ──────────────────────────────────────────────> withheld: an issuer's affair
 
 Better: a higher level, or the same level and a higher mean of the attempts' totals. A regrade that lowers a
@@ -151,7 +151,7 @@ def decide(
         told = f"deserved again by attempt {', '.join(since)} since it was revoked"
         return _decision(Change.WITHHELD, achievement, found, met, reason=told)
     if renewable(achievement, before, now):
-        younger = [one for one in found.passed if _judged_after(found.passes[one.attempt], before)]
+        younger = [one for one in found.passed if _handed_in_after(found.passes[one.attempt], before)]
         again = meets(achievement, younger, held)
         if again is not None and again.attempts:
             return _decision(Change.RENEW, achievement, found, again)
@@ -202,8 +202,9 @@ def _tasks(of: Iterable[Achievement]) -> frozenset[str] | None:
     return frozenset(tasks)
 
 
-def _judged_after(one: Pass, row: AwardRow) -> bool:
-    return one.attempt.finished_at is not None and one.attempt.finished_at > row.valid_from
+def _handed_in_after(one: Pass, row: AwardRow) -> bool:
+    # Not when it was judged: whoever judges old work again shows nothing new of the learner.
+    return one.submission.received_at > row.valid_from
 
 
 def _better(met: Met, before: AwardRow, found: Standing) -> bool:

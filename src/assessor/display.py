@@ -48,6 +48,11 @@ def plain(text: str) -> str:
     return escape(report.shown(text))
 
 
+def line(text: str) -> str:
+    """The same in one line: a stranger's text that begins lines of its own could write ours."""
+    return escape(report.shown(text).replace("\n", "[U+000A]"))
+
+
 def exit_status(attempt: Attempt) -> int:
     """The command line's exit status for an attempt: 0 passed, 1 failed, 3 not judged, 4 awaiting review."""
     if attempt.state is AttemptState.AWAITING_REVIEW:

@@ -294,6 +294,18 @@ def test_award_near_its_end_is_renewed_by_a_new_pass_alone(bench: Bench) -> None
     assert renewed.awarded_at == given.awarded_at
 
 
+def test_old_work_that_is_judged_again_renews_nothing(bench: Bench) -> None:
+    given = earn(bench, 3)["adder"]
+    submission = bench.parts.store.attempt(given.attempts[0]).submission_id
+    for days in (340, 60):  # near its end, and after it
+        bench.clock.move(days=days)
+        again = pipeline.regrade(submission, bench.parts, ring=lambda attempt, epoch: None)
+        pipeline.assess(again.id, 1, bench.parts, then=lambda one: settling.follow_up(one, bench.parts))
+        assert bench.parts.store.attempt(again.id).verdict == "passed"
+        assert held(bench)["adder"] == given
+    assert earn(bench, 2)["adder"].revision == 2
+
+
 def test_award_that_ran_out_carries_no_other(tmp_path: Path) -> None:
     bench = make_bench(tmp_path, "adder")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from openbadgeslib.ob3 import did as theirs
 
 from assessor.errors import SettingInvalid, VerificationFailed
 from assessor.openbadges import contexts, did, linked, multibase
-from tests.credentials import ISSUER, METHOD, RAW
+from tests.credentials import ISSUER, METHOD, NOW, RAW
 
 WEB = "did:web:school.example"
 UNTIL = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -237,7 +238,7 @@ def test_keys_of_other_kinds_are_for_jwts_alone() -> None:
         "assertionMethod": "#k",
     }
     assert did.read(document) == ()
-    assert did.jwks(document) == {f"{WEB}#k": jwk}
+    assert did.jwks(document, now=NOW) == {f"{WEB}#k": jwk}
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,6 @@ values = st.recursive(
 
 @given(values, values)
 def test_reading_any_document_raises_only_what_it_says(first: Any, second: Any) -> None:
-    for read in (did.read, did.jwks):
+    for read in (did.read, partial(did.jwks, now=NOW)):
         with contextlib.suppress(VerificationFailed):
             read({"id": WEB, "verificationMethod": first, "assertionMethod": second})

@@ -100,6 +100,18 @@ def test_claim_that_contradicts_the_credential_is_refused(claim: str, value: Any
     assert caught.value.check == "claims"
 
 
+@pytest.mark.parametrize("value", ["1600000000", True, [1]])
+def test_end_that_is_no_number_is_refused_though_the_credential_names_none(value: Any) -> None:
+    credential = {name: one for name, one in BADGE.items() if name != "validUntil"}
+    with pytest.raises(VerificationFailed, match="claims: exp: expected a time in seconds, got"):
+        jose.read(token({**CLAIMS, "exp": value, "vc": credential}))
+
+
+def test_number_beyond_every_time_is_refused_in_words() -> None:
+    with pytest.raises(VerificationFailed, match="claims: exp: expected"):
+        jose.read(token({**CLAIMS, "exp": 10**400, "vc": BADGE}))
+
+
 def test_claimed_subject_that_contradicts_the_credential_is_refused() -> None:
     subject = {"id": "did:example:a", "type": ["AchievementSubject"]}
     with pytest.raises(VerificationFailed, match="sub: expected 'did:example:a'"):

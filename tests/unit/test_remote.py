@@ -142,7 +142,8 @@ def test_certificate_of_another_name_is_refused(serve: Serve, certificate: Path)
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
         "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1",
         "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::", "2001:db8::1", "2001:0:7f00:1::",
+        "2002:7f00:1::", "2001:db8::1", "2001:0:7f00:1::", "fec0::1", "64:ff9b:1::7f00:1", "192.0.0.8",
+        "192.88.99.1", "3fff::1", "::127.0.0.1", "::ffff:0:127.0.0.1",
     ],
 )  # fmt: skip
 def test_address_that_is_not_public_is_never_connected_to(address: str) -> None:
@@ -236,6 +237,27 @@ def test_document_that_is_too_large_is_refused_whatever_it_promised(serve: Serve
         server = serve(answer)
         with pytest.raises(RemoteFault, match="expected at most 1000 bytes, got more"):
             at_home(certificate, size_bytes=1000).get(f"https://{HOST}:{server.port}/")
+
+
+def test_many_documents_together_take_no_longer_than_all_may(serve: Serve, certificate: Path) -> None:
+    """A stranger's credential may name two thousand addresses, each of which answers just in time."""
+    server = serve(drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100))
+    asked = at_home(certificate, seconds=0.4, total_seconds=1.0)
+    start = time.monotonic()
+    for number in range(20):
+        with pytest.raises(RemoteFault, match=r"within|expected at most 1 s for all documents together"):
+            asked.get(f"https://{HOST}:{server.port}/{number}")
+    assert time.monotonic() - start < 3
+
+
+def test_many_documents_together_are_no_larger_than_all_may_be(serve: Serve, certificate: Path) -> None:
+    server = serve(said(b"x" * 600))
+    asked = at_home(certificate, total_bytes=1000)
+    for number in range(2):
+        assert len(asked.get(f"https://{HOST}:{server.port}/{number}")) == 600
+    with pytest.raises(RemoteFault, match="expected at most 1000 bytes of all documents together"):
+        asked.get(f"https://{HOST}:{server.port}/3")
+    assert len(server.asked) == 2
 
 
 def drip(*parts: bytes, pause_s: float = 0.05) -> Callable[[socket.socket, bytes], None]:

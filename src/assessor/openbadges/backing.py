@@ -234,9 +234,9 @@ def _engine_keys(document: Mapping[str, Any], asked: Asked, issuer: str) -> dict
     found: list[signer.PublicKey] = []
     try:
         for subject in many(document.get("credentialSubject")):
-            source = text_of(subject.get("source"))
-            if source is not None and source.startswith("did:key:"):
-                found.append(public(did.resolve_key(source).raw))
+            for source in map(text_of, many(subject.get("source"))):
+                if source is not None and source.startswith("did:key:"):
+                    found.append(public(did.resolve_key(source).raw))
         found += [public(raw) for raw in asked.engine]
         known = asked.known(issuer)
         # Last, so that what is known of a key's end counts whoever else names it.

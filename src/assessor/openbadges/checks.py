@@ -105,7 +105,9 @@ def credential(
     with _as("proof"):
         tell(
             "proof",
-            controller.proofs(document, owner) if read.token is None else controller.token(read.token, owner),
+            controller.proofs(document, owner, now=asked.now)
+            if read.token is None
+            else controller.token(read.token, owner),
         )
     with _as("controller"):
         tell(
@@ -171,7 +173,13 @@ def _recipient(document: dict[str, Any], asked: Asked) -> Told:
     if asked.email is None:
         return unasked("name the address that it is to belong to, with --email")
     subjects = many(document["credentialSubject"])
-    known = [one for subject in subjects for one in many(subject.get("identifier"))]
+    known = [
+        one
+        for subject in subjects
+        if isinstance(subject, dict)
+        for one in many(subject.get("identifier"))
+        if isinstance(one, dict)
+    ]
     if any(recipient.matches(one, asked.email) for one in known):
         return held(f"it is {asked.email}'s")
     if f"mailto:{asked.email}" in [text_of(subject) for subject in subjects]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from assessor.errors import RemoteFault, VerificationFailed
@@ -92,15 +93,15 @@ def find(issuer: str, asked: Asked) -> Controller:
         )
     return Controller(
         id=issuer,
-        methods=did.read(document),
+        methods=tuple(one for one in did.read(document) if one.controller == issuer),
         proven=found.came is not Came.ALONG,
         words=f"its document ({found.came.value})",
-        jwks=did.jwks(document),
+        jwks=did.jwks(document, now=asked.now),
     )
 
 
-def proofs(document: Mapping[str, Any], controller: Controller) -> Told:
-    """Whether every proof in a document holds, by the key that each names.
+def proofs(document: Mapping[str, Any], controller: Controller, *, now: datetime) -> Told:
+    """Whether every proof in a document holds now, by the key that each names.
 
     Raises:
         VerificationFailed: `proof`: there is none, or one that does not hold.
@@ -117,6 +118,11 @@ def proofs(document: Mapping[str, Any], controller: Controller) -> Told:
             left.append(f"no key is at hand for {str(proof.get('verificationMethod'))[:200]}")
         else:
             linked.verify(document, proof, key=raw)
+            _, end = linked.times(proof)
+            if end is not None and end <= now:
+                raise VerificationFailed(
+                    "proof", f"expected a proof that has not ended, got one until {proof['expires']}"
+                )
     if left:
         return left_open("; ".join(left))
     many = "the proof holds" if len(given) == 1 else f"all {len(given)} proofs hold"
@@ -192,7 +198,8 @@ def known(controller: Controller) -> Told:
 
 def _known_kind(proof: Mapping[str, Any]) -> bool:
     """Whether `linked` can check a proof; of one that it cannot, nothing is known."""
-    return (proof.get("type"), proof.get("cryptosuite")) in _KINDS
+    # A list: what a stranger puts there need not be hashable.
+    return (proof.get("type"), proof.get("cryptosuite")) in [*_KINDS]
 
 
 def _key(proof: Mapping[str, Any], controller: Controller) -> bytes | None:

@@ -175,18 +175,21 @@ def read(document: Mapping[str, Any]) -> tuple[Method, ...]:
     return tuple(found)
 
 
-def jwks(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def jwks(document: Mapping[str, Any], *, now: datetime) -> dict[str, Mapping[str, Any]]:
     """The keys of a DID document that it gives as JWKs, by name, for JWTs of others.
 
+    A token has no date but what its signer writes, so a key that has ended by now is left out.
+
     Raises:
-        VerificationFailed: `controller` where it is no DID document.
+        VerificationFailed: `controller` where it is no DID document or a key in it is broken.
     """
     did = _did(document)
-    return {
-        name: entry["publicKeyJwk"]
-        for name, entry in _assertion_methods(document, did)
-        if isinstance(entry.get("publicKeyJwk"), Mapping) and _controller(entry, did) == did
-    }
+    found = {}
+    for name, entry in _assertion_methods(document, did):
+        key, end = entry.get("publicKeyJwk"), _time(entry, "expires")
+        if isinstance(key, Mapping) and _controller(entry, did) == did and (end is None or end > now):
+            found[name] = key
+    return found
 
 
 def resolve_key(did: str) -> Method:

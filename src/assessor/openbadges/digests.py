@@ -25,9 +25,9 @@ _SRI = ("sha256", "sha384", "sha512")
 _MULTIHASH = {b"\x12\x20": "sha256", b"\x20\x30": "sha384", b"\x13\x40": "sha512"}
 
 
-def bound(item: Mapping[str, Any]) -> bool:
-    """Whether an object binds bytes at all."""
-    return "digestSRI" in item or "digestMultibase" in item
+def bound(item: Any) -> bool:
+    """Whether this is an object that binds bytes at all."""
+    return isinstance(item, Mapping) and ("digestSRI" in item or "digestMultibase" in item)
 
 
 def check(item: Mapping[str, Any], data: bytes, *, name: str) -> None:

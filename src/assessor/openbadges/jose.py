@@ -137,11 +137,13 @@ def _agree(claims: Mapping[str, Any], credential: Mapping[str, Any]) -> None:
     for claim, names in _TIMES:
         said = [credential[name] for name in names if name in credential]
         came = claims.get(claim)
-        if came is None or not said:
+        if came is None:
             continue
-        number = isinstance(came, int | float) and not isinstance(came, bool) and math.isfinite(came)
-        whole = int(came) if number else None
-        if whole not in [_seconds(one, claim) for one in said]:
+        number = isinstance(came, int | float) and not isinstance(came, bool)
+        # Whole numbers are not asked: those beyond every float cannot be.
+        if not number or (isinstance(came, float) and not math.isfinite(came)):
+            raise VerificationFailed("claims", f"{claim}: expected a time in seconds, got {came!r}")
+        if said and int(came) not in [_seconds(one, claim) for one in said]:
             raise VerificationFailed(
                 "claims", f"{claim}: expected {said[0]!r} as in the credential, got {came!r}"
             )

@@ -146,7 +146,8 @@ def verify(
     """
     known = known or contexts.known()
     suite = (proof.get("type"), proof.get("cryptosuite"))
-    if suite not in _RDFC | _JCS:
+    # A list: what a stranger puts there need not be hashable.
+    if suite not in [*_RDFC, *_JCS]:
         raise VerificationFailed(
             "proof",
             f"expected {CRYPTOSUITE} (or eddsa-jcs-2022, Ed25519Signature2020), got "

@@ -32,23 +32,35 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: How an address of the IPv4 internet can be dressed as one of IPv6. Source: RFC 6052, clause 2.1.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: Not of the public internet either, whatever the standard library of this or an older Python says of them.
+#: Source: IANA's registries of special-purpose addresses; RFC 3879 (site-local ones, which some still use).
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "100::/64", "3fff::/20", "fec0::/10"),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The most that fetching one document may take.
+    """The most that fetching one document may take, and all of them together.
 
     Attributes:
         seconds: from the look-up of the name to the last byte, redirects included.
         size_bytes: of the document.
         redirects: how many are followed.
         address_chars: length of an address.
+        total_seconds: for all documents: a stranger's credential may name many, each as slow as may be.
+        total_bytes: of all documents; before the last one.
     """
 
     seconds: float = 10.0
     size_bytes: int = 4 * 1024**2
     redirects: int = 3
     address_chars: int = 2048
+    total_seconds: float = 60.0
+    total_bytes: int = 64 * 1024**2
 
 
 def is_public(address: Address) -> bool:
@@ -59,6 +71,8 @@ def is_public(address: Address) -> bool:
             hidden.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if any(one is not None and not is_public(one) for one in hidden):
             return False
+    if any(address in one for one in _SPECIAL):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
@@ -73,7 +87,7 @@ def look_up(host: str, port: int) -> tuple[Address, ...]:
 
 
 class Remote:
-    """Fetches documents over https.
+    """Fetches documents over https, for one who checks one thing: what may be spent is spent once.
 
     Args:
         bounds: the most that one may take.
@@ -94,6 +108,8 @@ class Remote:
         self._resolve = resolve
         self._public = public
         self._tls = tls or ssl.create_default_context()
+        self._spent_s = 0.0
+        self._spent_bytes = 0
 
     def get(self, url: str) -> bytes:
         """The document at an address.
@@ -103,9 +119,23 @@ class Remote:
 
         Raises:
             RemoteFault: the address may not be fetched, nothing answers, or the answer is too large, too
-                slow, or no document.
+                slow, or no document; or all that may be spent on documents is.
         """
-        ends = time.monotonic() + self._bounds.seconds
+        bounds, start = self._bounds, time.monotonic()
+        if self._spent_s >= bounds.total_seconds:
+            most = f"{bounds.total_seconds:g} s for"
+            raise RemoteFault(f"{url}: expected at most {most} all documents together, got one more")
+        if self._spent_bytes >= bounds.total_bytes:
+            most = f"{bounds.total_bytes} bytes of"
+            raise RemoteFault(f"{url}: expected at most {most} all documents together, got one more")
+        try:
+            content = self._get(url, start + min(bounds.seconds, bounds.total_seconds - self._spent_s))
+        finally:
+            self._spent_s += time.monotonic() - start
+        self._spent_bytes += len(content)
+        return content
+
+    def _get(self, url: str, ends: float) -> bytes:
         asked = url
         for _ in range(self._bounds.redirects + 1):
             # 1.

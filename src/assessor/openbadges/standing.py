@@ -75,7 +75,7 @@ def _entry(entry: Any, issuer: Controller, asked: Asked) -> Told:
             f"the status list is not here (--online fetches {address}, --status-list names it, a pack has it)"
         )
     listed = reading.strict(found.data, name=address, check="status")
-    proven = _signed(listed, issuer)
+    proven = _signed(listed, issuer, asked)
     # A bit that is set counts from a stale list too: nobody is given back what was revoked.
     if statuslist.revoked(listed, entry):
         raise VerificationFailed(
@@ -89,7 +89,7 @@ def _entry(entry: Any, issuer: Controller, asked: Asked) -> Told:
     return held(f"not {_past(entry)}, by the issuer's list{end}")
 
 
-def _signed(listed: Mapping[str, Any], issuer: Controller) -> Told:
+def _signed(listed: Mapping[str, Any], issuer: Controller, asked: Asked) -> Told:
     """Whether the list is the issuer's own; every error is one of the status."""
     if _LIST not in many(listed.get("type")):
         raise VerificationFailed("status", f"expected a {_LIST}, got {listed.get('type')!r}")
@@ -99,7 +99,7 @@ def _signed(listed: Mapping[str, Any], issuer: Controller) -> Told:
     try:
         linked.check_contexts(listed)
         linked.check_terms(listed)
-        proven = controller.proofs(listed, issuer)
+        proven = controller.proofs(listed, issuer, now=asked.now)
         controlled = controller.controls(listed, issuer)
     except VerificationFailed as error:
         raise VerificationFailed("status", f"the status list does not hold: {error}") from error

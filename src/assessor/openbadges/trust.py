@@ -98,7 +98,12 @@ def _document(document: dict[str, Any]) -> Trusted:
     methods = did.read(document)
     own = str(document["id"])
     return Trusted(
-        id=own, issuer=tuple(Key(text=did.multikey(method.raw), until=method.until) for method in methods)
+        id=own,
+        issuer=tuple(
+            Key(text=did.multikey(method.raw), until=method.until)
+            for method in methods
+            if method.controller == own
+        ),
     )
 
 

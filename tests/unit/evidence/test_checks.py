@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import copy
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from assessor import digest, note
 from assessor.errors import VerificationFailed, VerificationOpen, exit_code
-from assessor.openbadges import baking, checks, did, reading, trust
+from assessor.openbadges import baking, checks, did, linked, multibase, reading, trust
 from assessor.openbadges.asked import State
 from assessor.openbadges.sources import Files, Sources
 from tests import badges
@@ -322,6 +324,64 @@ def test_retired_key_counts_for_what_it_signed_before(world: World) -> None:
     assert refused(world, json.dumps(undated).encode())[0] == "proof"
 
 
+def test_key_that_somebody_else_controls_is_refused(world: World) -> None:
+    document = json.loads(world.files["did.json"])
+    document["verificationMethod"][0]["controller"] = "did:web:eve.example.org"
+    world.files["did.json"] = json.dumps(document).encode()
+    assert refused(world)[0] == "controller"
+    assert refused(world, trust=trust.read(world.files["did.json"], name="did.json"))[0] == "controller"
+
+
+def test_proof_that_has_ended_is_refused(world: World) -> None:
+    def ended(at: str) -> bytes:
+        options = {
+            "type": linked.TYPE,
+            "cryptosuite": "eddsa-jcs-2022",
+            "proofPurpose": linked.PURPOSE,
+            "verificationMethod": f"{badges.ISSUER}#{ISSUER_KEY.text}",
+            "expires": at,
+        }
+        digests = (digest.canonical(one) for one in (options, plain(world)))
+        signature = ISSUER_KEY.sign(b"".join(hashlib.sha256(one).digest() for one in digests))
+        made = {**options, "proofValue": multibase.base58(signature)}
+        return digest.canonical({**plain(world), "proof": made})
+
+    later, at_once = ended("2026-11-26T12:00:01Z"), ended("2026-11-26T12:00:00Z")
+    world.log(later)
+    world.check(later)
+    check, problem = refused(world, at_once)
+    assert (check, problem) == (
+        "proof",
+        "expected a proof that has not ended, got one until 2026-11-26T12:00:00Z",
+    )
+
+
+def test_key_that_has_ended_signs_no_token(world: World) -> None:
+    def encoded(part: bytes | dict[str, Any]) -> bytes:
+        data = part if isinstance(part, bytes) else json.dumps(part).encode()
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    signed = b".".join(encoded(one) for one in ({"alg": "EdDSA", "kid": f"{badges.ISSUER}#k"}, plain(world)))
+    token = signed + b"." + encoded(OTHER_KEY.sign(signed))
+    world.log(token)
+    document = json.loads(world.files["did.json"])
+    method = {
+        "id": f"{badges.ISSUER}#k",
+        "type": "JsonWebKey",
+        "controller": badges.ISSUER,
+        "publicKeyJwk": {"kty": "OKP", "crv": "Ed25519", "x": encoded(OTHER_KEY.raw).decode()},
+    }
+    document["assertionMethod"].append(method)
+    world.files["did.json"] = json.dumps(document).encode()
+    world.check(token)
+    method["expires"] = "2026-11-26T12:00:01Z"
+    world.files["did.json"] = json.dumps(document).encode()
+    world.check(token)
+    method["expires"] = "2026-11-26T12:00:00Z"
+    world.files["did.json"] = json.dumps(document).encode()
+    assert refused(world, token)[0] == "proof"
+
+
 def test_document_of_somebody_else_is_refused(world: World) -> None:
     world.files["did.json"] = world.files["did.json"].replace(b"badges.example", b"eve.example")
     check, problem = refused(world)
@@ -584,6 +644,39 @@ def test_whatever_stands_anywhere_is_told_in_words(world: World, data: st.DataOb
     with contextlib.suppress(VerificationFailed, VerificationOpen):
         world.check(json.dumps(document).encode(), sources=without(world, "credentials/"))
         assert signed_again, at
+
+
+def test_value_in_a_list_of_its_own_escapes_no_check(world: World) -> None:
+    """The graph, and so the proof, is the same; who compares the JSON with a word sees another value."""
+    for at in places(world.document)[1:]:
+        document = copy.deepcopy(world.document)
+        above = document
+        for step in at[:-1]:
+            above = above[step]
+        above[at[-1]] = [above[at[-1]]]
+        refused(world, json.dumps(document).encode())
+
+
+ENDORSED = [
+    {"credentialSubject": "https://example.org/x"},
+    {"credentialSubject": {"id": "https://example.org/x", "type": "AchievementSubject", "identifier": "x:y"}},
+    {"evidence": ["https://example.org/digestSRI"]},
+    {"relatedResource": ["https://example.org/digestSRI"]},
+]
+
+
+@pytest.mark.parametrize("change", ENDORSED)
+def test_endorsement_of_another_structure_is_told_in_words(world: World, change: dict[str, Any]) -> None:
+    kinds = ["VerifiableCredential", "EndorsementCredential"]
+    refused(world, world.changed(lambda one: one.update(type=kinds, **change)))
+
+
+def test_second_type_does_not_loosen_what_the_first_requires(world: World) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["type"].append("EndorsementCredential")
+        del document["credentialSubject"]["achievement"]["description"]
+
+    assert refused(world, world.changed(change))[0] == "structure"
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -228,3 +228,62 @@ def test_output_of_a_stranger_moves_no_cursor(verify: Verify, world: World) -> N
     said = verify("badge.json")
     assert "\u202e" not in said.stderr
     assert "[red]School[/]" in said.stderr
+
+
+@pytest.mark.parametrize("asked", [(), ("--trust", "did:web:other.example.org")])
+def test_output_of_a_stranger_makes_no_line_of_its_own(
+    verify: Verify, site: Path, world: World, asked: tuple[str, ...]
+) -> None:
+    lie = "School\n✓ 8. The issuer is one that you trust. Example School"
+    Path("badge.json").write_bytes(world.changed(lambda one: one["issuer"].update(name=lie)))
+    said = verify("badge.json", "--site", site, *asked)
+    assert not [line for line in said.stderr.splitlines() if line.startswith("✓ 8.")]
+    assert "School[U+000A]✓ 8. The issuer" in said.stderr
+
+
+@pytest.mark.parametrize("option", ["--email", "--schema", "--checkpoint", "--status-list", "--did-document"])
+def test_question_about_a_credential_is_not_passed_over_where_there_is_none(
+    verify: Verify, make: Any, option: str
+) -> None:
+    """A pack that its sender took the credential out of holds as evidence: not as anybody's badge."""
+    folder = make.folder()
+    evidence = {"record.json": folder.record, "run.json": folder.run, "evidence.dsse": folder.envelope}
+    made = pack.Pack(files={f"evidence/a1/{name}": data for name, data in evidence.items()}, attempts=("a1",))
+    Path("badge.zip").write_bytes(made.dump())
+    Path("engine.pem").write_bytes(folder.signer.public_pem)
+    write(Path("folder"), evidence)
+    value = badges.EMAIL if option == "--email" else "badge.json"
+    for what in ("badge.zip", "folder"):
+        assert verify(what, "--key", "engine.pem").exit_code == 0
+        said = verify(what, "--key", "engine.pem", option, value)
+        assert said.exit_code == 2
+        assert f"expected a credential, of which {option} asks, got evidence alone" in said.stderr
+
+
+def test_question_about_evidence_is_not_passed_over_where_there_is_a_credential(
+    verify: Verify, site: Path
+) -> None:
+    said = verify("badge.json", "--site", site, "--submission", "another")
+    assert said.exit_code == 2
+    assert "expected evidence alone, of which --submission asks, got a credential" in said.stderr
+
+
+def test_second_list_cannot_give_an_issuer_other_keys(verify: Verify, site: Path) -> None:
+    """The keys.json of one school may name another school, with keys of its own making."""
+
+    def listed(name: str, key: badges.Key) -> str:
+        known = trust.Trusted(id=badges.ISSUER, issuer=(trust.Key(text=key.text),))
+        Path(name).write_bytes(trust.dump([known]))
+        return name
+
+    school, again, eve = listed("a", ISSUER_KEY), listed("b", ISSUER_KEY), listed("c", badges.OTHER_KEY)
+    Path("did.json").write_bytes(badges.did_document(ISSUER_KEY))
+    for order in ((school, again), (badges.ISSUER, school), (school, badges.ISSUER), (school, "did.json")):
+        told = [part for one in order for part in ("--trust", one)]
+        assert verify("badge.json", "--site", site, *told).exit_code == 0
+    for order in ((school, eve), (eve, school)):
+        told = [part for one in order for part in ("--trust", one)]
+        said = verify("badge.json", "--site", site, *told)
+        assert said.exit_code == 2
+        text = f"{order[1]}: expected the keys that {order[0]} has for {badges.ISSUER}, got others"
+        assert text in said.stderr
