@@ -444,6 +444,21 @@ def test_keys_that_came_along_show_nothing_until_they_are_known(world: World) ->
     assert refused(world, sources=along, trust=(other,))[0] == "controller"
 
 
+def test_list_without_an_end_counts_only_where_it_is_served(world: World) -> None:
+    """Whoever sends a pack could put in the list as it was before they were revoked, for ever."""
+    endless = json.loads(world.files["status/1.json"])
+    del endless["validUntil"], endless["proof"]
+    world.files["status/1.json"] = digest.canonical(badges.signed(endless))
+    world.check()
+    known = trust.Trusted(
+        id=badges.ISSUER, issuer=(trust.Key(text=ISSUER_KEY.text),), log=(trust.Key(text=LOG_KEY.text),)
+    )
+    along = Sources(named={}, along=Files(files=world.files))
+    told = left_open(world, sources=along, trust=(known,))
+    assert list(told) == ["status"]
+    assert "came along with the credential and has no end" in told["status"]
+
+
 def test_unknown_kind_of_status_is_told(world: World) -> None:
     def change(document: dict[str, Any]) -> None:
         document["credentialStatus"] = {
