@@ -148,6 +148,30 @@ def test_one_value_changed_is_refused_by_its_proof(world: World, path: str) -> N
     assert "it was changed since, or another key signed it" in problem
 
 
+def test_endorsement_inside_is_told_as_not_looked_at(world: World) -> None:
+    """Its words are covered by the issuer's proof; whether its own author wrote them is another question."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["endorsementJwt"] = ["a.b.c"]
+        document["endorsement"] = [
+            {
+                "@context": document["@context"],
+                "id": "https://eve.example.org/1",
+                "type": ["VerifiableCredential", "EndorsementCredential"],
+                "name": "Praise",
+                "issuer": {"id": "did:web:university.example.org", "type": ["Profile"]},
+                "validFrom": "2026-11-01T00:00:00Z",
+                "credentialSubject": {"id": badges.ISSUER, "type": ["EndorsementSubject"]},
+            }
+        ]
+
+    assert not any("endorsement" in one.words for _, one in world.check())
+    data = world.changed(change)
+    world.log(data)
+    told = {check.name: one.words for check, one in world.check(data)}
+    assert told["proof"].endswith("; whether the 2 endorsements in it hold was not looked at")
+
+
 def test_one_broken_proof_of_two_is_refused(world: World) -> None:
     def broken(document: dict[str, Any]) -> None:
         other = badges.signed({**document, "name": "Other"})["proof"][-1]
