@@ -192,12 +192,19 @@ class Attention:
 def attention(parts: Parts) -> tuple[Attention, ...]:
     """The awards that an issuer should look at; nothing is changed about them by itself.
 
-    Those whose evidence came to less when it was judged again, and those that are revoked and were deserved
-    again since.
+    Those whose evidence came to less when it was judged again, those that build on one that was revoked, and
+    those that are revoked and were deserved again since.
     """
     worse = parts.store.worse_since()
+    rows = parts.store.awards()
+    revoked = {
+        (row.learner_id, row.achievement_id): row
+        for row in rows
+        if row.revoked_at is not None and row.learner_id is not None
+    }
+    below = {one.id: granting.required(one) for one in parts.achievements()}
     found = []
-    for row in parts.store.awards():
+    for row in rows:
         if row.learner_id is None:
             continue
         if row.revoked_at is None:
@@ -205,6 +212,11 @@ def attention(parts: Parts) -> tuple[Attention, ...]:
                 Attention(row=row, why=f"attempt {name} came to less when it was judged again: {worse[name]}")
                 for name in row.attempts
                 if name in worse
+            ]
+            found += [
+                Attention(row=row, why=f"it builds on award {gone.id} of {name}, which is revoked")
+                for name in below.get(row.achievement_id, ())
+                if (gone := revoked.get((row.learner_id, name))) is not None
             ]
             continue
         told = [one for one in parts.store.award_changes(row.id) if one.kind is Change.WITHHELD]

@@ -152,11 +152,11 @@ def _tell(outcomes: Sequence[Outcome], *, dry_run: bool, as_json: bool, many: bo
     for one in outcomes:
         where = f"line {one.entry.line}: " if many else ""
         if one.done is None:
-            click.echo(report.shown(f"{where}refused: {one.problem}"))
+            click.echo(report.line(f"{where}refused: {one.problem}"))
         else:
             row = one.done.row
             named = "" if row is None or row.id in one.done.words else f", award {row.id}"
             lead = would if one.done.kind is not None else ""
-            click.echo(report.shown(f"{where}{lead}{one.done.words}{named}"))
+            click.echo(report.line(f"{where}{lead}{one.done.words}{named}"))
     if many:
         click.echo(f"{would}{done}, unchanged: {same}, refused: {refused}")

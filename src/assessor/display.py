@@ -49,8 +49,8 @@ def plain(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """The same in one line: a stranger's text that begins lines of its own could write ours."""
-    return escape(report.shown(text).replace("\n", "[U+000A]"))
+    """The same in one line, for what a stranger wrote."""
+    return escape(report.line(text))
 
 
 def exit_status(attempt: Attempt) -> int:

@@ -191,7 +191,7 @@ def _award(one: Decision, row: AwardRow, parts: Parts, *, held: Mapping[str, str
                 id=credential.credential_id(issuer, held[name]),
                 name=known[name].name if name in known else name,
             )
-            for name in _required(one.achievement)
+            for name in required(one.achievement)
             if name in held
         ),
         engine=_engine(row, parts),
@@ -201,7 +201,8 @@ def _award(one: Decision, row: AwardRow, parts: Parts, *, held: Mapping[str, str
     )
 
 
-def _required(achievement: Achievement) -> list[str]:
+def required(achievement: Achievement) -> list[str]:
+    """The ids of the achievements that one builds on."""
     return [one.achievement for one in achievement.requires if isinstance(one, AchievementRequired)]
 
 

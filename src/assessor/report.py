@@ -171,6 +171,11 @@ def shown(text: str) -> str:
     return "".join(f"[U+{ord(one):04X}]" if _hides(one) else one for one in text)
 
 
+def line(text: str) -> str:
+    """The same in one line: text that begins lines of its own could write what the program says."""
+    return shown(text).replace("\n", "[U+000A]")
+
+
 def percent(fraction: Fraction) -> str:
     """The fraction in percent, to one place, cut and never rounded up: 599/1000 is not 60 %."""
     tenths = fraction * 1000 // 1

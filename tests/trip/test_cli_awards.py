@@ -210,3 +210,12 @@ def test_revocation_reaches_the_signed_list_and_is_for_good(office: Office, give
 )
 def test_order_that_is_not_whole_is_a_matter_of_usage(office: Office, wrong: tuple[str, ...]) -> None:
     assert "Usage:" in office.done(*wrong, status=2).err
+
+
+def test_name_of_a_learner_makes_no_line_of_its_own(office: Office) -> None:
+    name = "fay\nline 9: awarded: adder for gus"
+    office.judge(name, 2)
+    for _ in range(2):  # awarded, and there already
+        said = office.done("award", "adder", "--csv", office.roster(f'"{name}",'))
+        assert "fay[U+000A]line 9: awarded" in said.out
+        assert not [line for line in said.out.splitlines() if line.startswith("line 9")]

@@ -327,13 +327,24 @@ def test_revoked_award_is_never_given_again_by_itself(bench: Bench) -> None:
     given = earn(bench, 2)["adder"]
     awarding.revoke(bench.parts, given.id, reason="copied")
     assert earn(bench, 2)["adder"].revision == 1
-    (told,) = awarding.attention(bench.parts) if earn(bench, 3) else ()
-    assert (told.row.achievement_id, told.row.revoked_at is not None) == ("adder", True)
+    assert earn(bench, 3)
+    (told,) = [one for one in awarding.attention(bench.parts) if one.row.revoked_at is not None]
+    assert told.row.achievement_id == "adder"
     assert "since it was revoked" in told.why
     assert changes(bench)[:2] == [Change.AWARD, Change.REVOKE]
     assert set(changes(bench)[2:]) == {Change.WITHHELD}
     with pytest.raises(AwardRefused, match="that is for good"):
         awarding.award(bench.parts, "adder", "ada")
+
+
+def test_award_that_builds_on_a_revoked_one_is_listed(bench: Bench) -> None:
+    given = earn(bench, 2)
+    awarding.revoke(bench.parts, given["adder"].id, reason="copied")
+    (told,) = awarding.attention(bench.parts)
+    assert told.row.id == given["apprentice"].id
+    assert told.why == f"it builds on award {given['adder'].id} of adder, which is revoked"
+    awarding.revoke(bench.parts, given["apprentice"].id, reason="copied")
+    assert awarding.attention(bench.parts) == ()
 
 
 def test_tending_does_each_part_whatever_happens_to_the_others(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from assessor.errors import VerificationFailed, VerificationOpen
@@ -103,12 +104,16 @@ def credential(
     with _as("controller"):
         owner = controller.find(issuer, asked)
     with _as("proof"):
-        tell(
-            "proof",
+        told = (
             controller.proofs(document, owner, now=asked.now)
             if read.token is None
-            else controller.token(read.token, owner),
+            else controller.token(read.token, owner)
         )
+        inside = _endorsements(document)
+        if inside:
+            also = f"; whether the {inside} endorsements in it hold was not looked at"
+            told = replace(told, words=told.words + also)
+        tell("proof", told)
     with _as("controller"):
         tell(
             "controller",
@@ -187,6 +192,16 @@ def _recipient(document: dict[str, Any], asked: Asked) -> Told:
     if not known:
         raise VerificationFailed("recipient", f"expected one of {asked.email}, got one that names no address")
     raise VerificationFailed("recipient", f"expected one of {asked.email}, got somebody else's")
+
+
+def _endorsements(document: Any) -> int:
+    """How many there are in it, at whatever depth; each is a credential of its own author."""
+    if isinstance(document, list):
+        return sum(map(_endorsements, document))
+    if not isinstance(document, dict):
+        return 0
+    own = sum(len(many(document.get(key))) for key in ("endorsement", "endorsementJwt"))
+    return own + sum(map(_endorsements, document.values()))
 
 
 def _base(document: dict[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ from assessor.openbadges import controller, linked, reading, statuslist, structu
 from assessor.openbadges.asked import Asked, State, Told, held, left_open, nothing
 from assessor.openbadges.controller import Controller
 from assessor.openbadges.reading import many, text_of
+from assessor.openbadges.sources import Came
 
 _ENTRY, _LIST = "BitstringStatusListEntry", "BitstringStatusListCredential"
 
@@ -86,6 +87,11 @@ def _entry(entry: Any, issuer: Controller, asked: Asked) -> Told:
     end = _fresh(listed, address, asked)
     if proven.state is not State.HELD:
         return proven
+    if not end and found.came is Came.ALONG:
+        return left_open(
+            f"the status list {address} came along with the credential and has no end, so it may be an old "
+            "one: name one that you know (--status-list), or fetch it (--online)"
+        )
     return held(f"not {_past(entry)}, by the issuer's list{end}")
 
 

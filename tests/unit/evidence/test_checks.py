@@ -148,6 +148,30 @@ def test_one_value_changed_is_refused_by_its_proof(world: World, path: str) -> N
     assert "it was changed since, or another key signed it" in problem
 
 
+def test_endorsement_inside_is_told_as_not_looked_at(world: World) -> None:
+    """Its words are covered by the issuer's proof; whether its own author wrote them is another question."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["endorsementJwt"] = ["a.b.c"]
+        document["endorsement"] = [
+            {
+                "@context": document["@context"],
+                "id": "https://eve.example.org/1",
+                "type": ["VerifiableCredential", "EndorsementCredential"],
+                "name": "Praise",
+                "issuer": {"id": "did:web:university.example.org", "type": ["Profile"]},
+                "validFrom": "2026-11-01T00:00:00Z",
+                "credentialSubject": {"id": badges.ISSUER, "type": ["EndorsementSubject"]},
+            }
+        ]
+
+    assert not any("endorsement" in one.words for _, one in world.check())
+    data = world.changed(change)
+    world.log(data)
+    told = {check.name: one.words for check, one in world.check(data)}
+    assert told["proof"].endswith("; whether the 2 endorsements in it hold was not looked at")
+
+
 def test_one_broken_proof_of_two_is_refused(world: World) -> None:
     def broken(document: dict[str, Any]) -> None:
         other = badges.signed({**document, "name": "Other"})["proof"][-1]
@@ -442,6 +466,21 @@ def test_keys_that_came_along_show_nothing_until_they_are_known(world: World) ->
     world.check(sources=along, trust=(known,))
     other = trust.Trusted(id=badges.ISSUER, issuer=(trust.Key(text=OTHER_KEY.text),))
     assert refused(world, sources=along, trust=(other,))[0] == "controller"
+
+
+def test_list_without_an_end_counts_only_where_it_is_served(world: World) -> None:
+    """Whoever sends a pack could put in the list as it was before they were revoked, for ever."""
+    endless = json.loads(world.files["status/1.json"])
+    del endless["validUntil"], endless["proof"]
+    world.files["status/1.json"] = digest.canonical(badges.signed(endless))
+    world.check()
+    known = trust.Trusted(
+        id=badges.ISSUER, issuer=(trust.Key(text=ISSUER_KEY.text),), log=(trust.Key(text=LOG_KEY.text),)
+    )
+    along = Sources(named={}, along=Files(files=world.files))
+    told = left_open(world, sources=along, trust=(known,))
+    assert list(told) == ["status"]
+    assert "came along with the credential and has no end" in told["status"]
 
 
 def test_unknown_kind_of_status_is_told(world: World) -> None:
