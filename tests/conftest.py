@@ -7,6 +7,11 @@ import os
 import hypothesis
 import pytest
 
+from assessor import logs
+
+# One process runs many tests, some of which configure logs: what others look at must not depend on which.
+logs.LASTING = False
+
 # Laws are tried on fewer examples where everything runs; HYPOTHESIS_PROFILE=thorough tries many. No example
 # has a deadline: a machine under load is no failure.
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)

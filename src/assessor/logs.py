@@ -39,6 +39,10 @@ def _traceback(sink: TextIO, raised: ExcInfo) -> None:
         sink.write(f"\n    | {visible(line)}")
 
 
+#: Whether a logger stays as it was made: quicker, but deaf to a later `configure`, which only tests have.
+LASTING = True
+
+
 def configure(form: LogFormat, *, level: int = logging.INFO) -> None:
     """Send log lines to standard error in this form; called by edges, once a process."""
     chain: list[Any] = [
@@ -55,7 +59,7 @@ def configure(form: LogFormat, *, level: int = logging.INFO) -> None:
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=LASTING,
     )
 
 
