@@ -411,13 +411,14 @@ def document_types_are_refused(attack: Attack, tmp_path: Path, benches: Benches)
             svg.check(bomb, path="badges/bomb.svg")
         with pytest.raises(VerificationFailed, match=r"\Abytes: "):
             checks.credential(bomb, Asked(now=badges.NOW, sources=Sources(named={})))
-    # And by a parser that refuses it alone.
+    # And by a parser that refuses it alone: of the usual modules there is what writes, and nothing that reads.
+    harmless = {"ParseError", "escape", "quoteattr", "Element", "SubElement", "indent", "tostring"}
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 assert not any(one.name.split(".")[0] in ("xml", "lxml") for one in node.names), path
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("xml", "lxml"):
-                assert {one.name for one in node.names} <= {"ParseError", "escape", "quoteattr"}, path
+                assert {one.name for one in node.names} <= harmless, path
 
 
 PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {

@@ -469,8 +469,8 @@ def test_doctor_tries_the_sandbox_from_inside(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("profile", "environment", "words"),
     [
-        ("cobol", {}, "sandbox: expected a learner's, one of node, python, got 'cobol'"),
-        ("grader", {}, "sandbox: expected a learner's, one of node, python, got 'grader'"),
+        ("cobol", {}, "sandbox: expected a learner's, one of c-cpp, java, node, python, got 'cobol'"),
+        ("grader", {}, "sandbox: expected a learner's, one of c-cpp, java, node, python, got 'grader'"),
         ("python", {"ASSESSOR_SANDBOX": "unsafe_local"}, "expected a sandbox that isolates"),
     ],
 )
