@@ -55,6 +55,9 @@ _BASES = {
     "https://www.w3.org/2018/credentials/v1": "issuanceDate",
 }
 
+#: The type of a learner record, which holds credentials of one person.
+RECORD = "ClrCredential"
+
 #: `name:kind` of each property; a kind with a capital is a class, `*` allows several. Kinds in small letters
 #: are those of `_KINDS`.
 _CLASSES: Mapping[str, _Class] = {
@@ -66,6 +69,18 @@ _CLASSES: Mapping[str, _Class] = {
         "endorsement:Endorsement* endorsementJwt:jwt* evidence:Evidence* issuer:profile validFrom:time "
         "validUntil:time issuanceDate:time expirationDate:time proof:Proof* credentialSchema:Typed* "
         "credentialStatus:Status* refreshService:Typed* termsOfUse:Terms* relatedResource:Resource*",
+    ),
+    # Of what may stand in one, credentials alone are looked at. Source: Comprehensive Learner Record 2.0.
+    "Record": _Class(
+        type="ClrCredential",
+        must="@context id type issuer credentialSubject",
+        has="id:uri name:text description:text awardedDate:time credentialSubject:Holder issuer:profile "
+        "validFrom:time validUntil:time proof:Proof* credentialSchema:Typed* credentialStatus:Status*",
+    ),
+    "Holder": _Class(
+        type="ClrSubject",
+        must="verifiableCredential",
+        has="id:uri identifier:Identity* verifiableCredential:Credential*",
     ),
     "Endorsement": _Class(
         type="EndorsementCredential",
@@ -165,7 +180,11 @@ def check(document: Mapping[str, Any]) -> None:
     types = many(document.get("type"))
     if "VerifiableCredential" not in types:
         _refuse("type", "VerifiableCredential among others", document.get("type"))
-    _object(document, "Endorsement" if "EndorsementCredential" in types else "Credential", "")
+    other = {"EndorsementCredential": "Endorsement", RECORD: "Record"}
+    if RECORD in types and {"OpenBadgeCredential", "AchievementCredential"} & {*map(str, types)}:
+        # Its award would be looked at by no check: those of a record are in it.
+        _refuse("type", f"{RECORD} or a badge, not both", document.get("type"))
+    _object(document, next((kind for name, kind in other.items() if name in types), "Credential"), "")
     start = _BASES[str(context[0])]
     if start not in document:
         _refuse("the whole", f"the property {start}", "an object without it")
