@@ -411,7 +411,7 @@ def document_types_are_refused(attack: Attack, tmp_path: Path, benches: Benches)
             svg.check(bomb, path="badges/bomb.svg")
         with pytest.raises(VerificationFailed, match=r"\Abytes: "):
             checks.credential(bomb, Asked(now=badges.NOW, sources=Sources(named={})))
-    # And by a parser that refuses it alone: of the usual modules what writes is there, and nothing that reads.
+    # And by a parser that refuses it alone: of the usual modules only what writes is there.
     harmless = {"ParseError", "escape", "quoteattr", "Element", "SubElement", "indent", "tostring"}
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assessor import digest, merkle, note, proof, record, signer, verify
 from assessor.errors import FileInvalid, KeyFault, RemoteFault, VerificationFailed
-from assessor.openbadges import did, digests, trust
+from assessor.openbadges import did, digests, structure, trust
 from assessor.openbadges.asked import Asked, Told, held, left_open, nothing, unasked
 from assessor.openbadges.reading import Reading, many, text_of
 from assessor.openbadges.sources import Came, Found
@@ -52,7 +52,7 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
     Raises:
         VerificationFailed: `evidence`: a file is another one.
     """
-    records, checked, missing = [], 0, []
+    records, checked, missing, fetched = [], 0, [], False
     for item in many(document.get("evidence")):
         name = text_of(item)
         if not digests.bound(item) or name is None:
@@ -67,6 +67,7 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
             records.append((name, None if found is None else found.data))
         if found is None:
             missing.append(why)
+            fetched = fetched or name.startswith("https://")
             continue
         digests.check(item, found.data, name=name)
         checked += 1
@@ -79,7 +80,8 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
         if data is not None:
             digests.check(item, data, name=name)
     if missing:
-        told = left_open("; ".join(missing) + " (--online fetches it, a pack has it)")
+        mend = "--online fetches it, a pack has it" if fetched else "it has no address; a pack has it"
+        told = left_open(f"{'; '.join(missing)} ({mend})")
     elif checked:
         told = held(f"{checked} of its files are, byte for byte, those that were signed for")
     else:
@@ -117,10 +119,15 @@ def inclusion(
 ) -> tuple[Told, tuple[note.Checkpoint, ...]]:
     """Whether the log has the records and the award; and the checkpoints that show it.
 
+    An award that rests on other badges alone is in the log as well. One without records is asked for where
+    there is a proof of it, or where the verifier knows a log of its issuer: others' badges are in none.
+
     Raises:
         VerificationFailed: `inclusion`: a proof does not hold.
     """
-    if not backing.records:
+    if structure.RECORD in many(read.document["type"]):
+        return nothing("a learner record is no award; those in it are"), ()
+    if not backing.records and not _logged(read, asked, issuer):
         return nothing("it has no evidence record of this engine"), ()
     keys, proven, words = _log_keys(asked, issuer, base)
     if not keys:
@@ -129,6 +136,8 @@ def inclusion(
         (name, note.Kind.EVIDENCE, (digest.sha256(data),)) for name, data in backing.records if data
     ]
     own = text_of(read.document)
+    if own is None and not shown:
+        return left_open("it has no name that the log could have it by"), ()
     if own is not None:
         # As it was issued, or written anew by who kept it: the canonical form is one.
         written = dict.fromkeys((read.data, digest.canonical(read.document)))
@@ -147,7 +156,19 @@ def inclusion(
         return left_open(f"there is no proof of the log here for {', '.join(missing)}"), tuple(checkpoints)
     if not proven:
         return left_open(words), tuple(checkpoints)
-    return held(f"the log has the award and {len(backing.records)} of its records"), tuple(checkpoints)
+    records = f" and {len(backing.records)} of its records" if backing.records else ""
+    return held(f"the log has the award{records}"), tuple(checkpoints)
+
+
+def _logged(read: Reading, asked: Asked, issuer: str) -> bool:
+    """Whether an award without records should be in a log."""
+    own, trusted = text_of(read.document), asked.known(issuer)
+    if trusted is not None and trusted.log:
+        return True
+    try:
+        return own is not None and asked.sources.twin(own) is not None
+    except RemoteFault:
+        return False
 
 
 def checkpoint(checkpoints: tuple[note.Checkpoint, ...], asked: Asked, issuer: str, base: str | None) -> Told:
@@ -255,6 +276,15 @@ def engine_keys(trusted: Iterable[trust.Trusted]) -> list[signer.PublicKey]:
     return [replace(public(did.raw(key.text)), until=key.until) for one in trusted for key in one.engine]
 
 
+def log_keys(trusted: Iterable[trust.Trusted]) -> tuple[note.Key, ...]:
+    """The keys that logs of these issuers sign checkpoints with.
+
+    Raises:
+        VerificationFailed: `controller`, `log`: a key is none.
+    """
+    return tuple(_log_key(key) for one in trusted for key in one.log)
+
+
 def public(raw: bytes) -> signer.PublicKey:
     """A public key in the form that `verify` takes."""
     pem = Ed25519PublicKey.from_public_bytes(raw).public_bytes(
@@ -267,7 +297,7 @@ def _log_keys(asked: Asked, issuer: str, base: str | None) -> tuple[tuple[note.K
     """The log's keys, whether they are surely its own, and where they are from or why there are none."""
     trusted = asked.known(issuer)
     if trusted is not None and trusted.log:
-        return tuple(_log_key(key) for key in trusted.log), True, "the list of those you trust"
+        return log_keys([trusted]), True, "the list of those you trust"
     try:
         found = asked.sources.published(base, trust.KEYS)
     except RemoteFault as error:

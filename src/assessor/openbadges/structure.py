@@ -55,6 +55,9 @@ _BASES = {
     "https://www.w3.org/2018/credentials/v1": "issuanceDate",
 }
 
+#: The type of a learner record, which holds credentials of one person.
+RECORD = "ClrCredential"
+
 #: `name:kind` of each property; a kind with a capital is a class, `*` allows several. Kinds in small letters
 #: are those of `_KINDS`.
 _CLASSES: Mapping[str, _Class] = {
@@ -66,6 +69,18 @@ _CLASSES: Mapping[str, _Class] = {
         "endorsement:Endorsement* endorsementJwt:jwt* evidence:Evidence* issuer:profile validFrom:time "
         "validUntil:time issuanceDate:time expirationDate:time proof:Proof* credentialSchema:Typed* "
         "credentialStatus:Status* refreshService:Typed* termsOfUse:Terms* relatedResource:Resource*",
+    ),
+    # Of what may stand in one, credentials alone are looked at. Source: Comprehensive Learner Record 2.0.
+    "Record": _Class(
+        type="ClrCredential",
+        must="@context id type issuer credentialSubject",
+        has="id:uri name:text description:text awardedDate:time credentialSubject:Holder issuer:profile "
+        "validFrom:time validUntil:time proof:Proof* credentialSchema:Typed* credentialStatus:Status*",
+    ),
+    "Holder": _Class(
+        type="ClrSubject",
+        must="verifiableCredential",
+        has="id:uri identifier:Identity* verifiableCredential:Credential*",
     ),
     "Endorsement": _Class(
         type="EndorsementCredential",
@@ -167,11 +182,17 @@ def check(document: Mapping[str, Any]) -> None:
     types = many(document.get("type"))
     if "VerifiableCredential" not in types:
         _refuse("type", "VerifiableCredential among others", document.get("type"))
-    # One that says it is both must be both: the rules of neither are a way around those of the other.
-    if "EndorsementCredential" in types:
-        _object(document, "Endorsement", "")
     badge = _CLASSES["Credential"]
-    if "EndorsementCredential" not in types or any(name in types for name in (badge.type, *badge.also)):
+    badged = any(name in types for name in (badge.type, *badge.also))
+    if RECORD in types and badged:
+        # Its award would be looked at by no check: those of a record are in it.
+        _refuse("type", f"{RECORD} or a badge, not both", document.get("type"))
+    # One that says it is both must be both: the rules of neither are a way around those of the other.
+    others = {"EndorsementCredential": "Endorsement", RECORD: "Record"}
+    named = [kind for name, kind in others.items() if name in types]
+    for kind in named:
+        _object(document, kind, "")
+    if badged or not named:
         _object(document, "Credential", "")
     start = _BASES[str(context[0])]
     if start not in document:
