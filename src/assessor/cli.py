@@ -319,7 +319,7 @@ def _result(
     _print(context, as_json, values, display.result(judged))
     if folder is None:
         return
-    judging.published(attempt.id, parts)
+    judging.shown(attempt.id, parts)
     if not as_json:
         click.echo(f"evidence: {folder / publish.PAGE}")
 

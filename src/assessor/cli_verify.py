@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from assessor import digest, display, pack, proof, publish, reproduce, signer, verify, wiring
-from assessor.errors import FileInvalid, NotFound, VerificationFailed, VerificationOpen
+from assessor import digest, display, note, pack, proof, publish, reproduce, signer, verify, wiring
+from assessor.errors import FileInvalid, NotFound, RemoteFault, VerificationFailed, VerificationOpen
 from assessor.openbadges import backing, checks, did, reading, trust
-from assessor.openbadges.asked import Asked, State, Told
+from assessor.openbadges.asked import Asked, State, Told, left_open, nothing, unasked
 from assessor.openbadges.remote import Remote
 from assessor.openbadges.sources import Files, Folder, Sources
 from assessor.pack import Pack
@@ -184,7 +185,6 @@ class _Talk:
 
     def evidence(self, check: Check) -> None:
         """A check of evidence by itself, which holds."""
-        self.checks = verify.CHECKS
         self.check(check, Told(state=State.HELD, words=""))
 
     def check(self, check: Check, told: Told) -> None:
@@ -241,14 +241,22 @@ def _checked(what: str, config: Settings, asking: _Asking, submission: str | Non
     if what.startswith(("https://", "http://")):
         if remote is None:
             raise click.UsageError(f"{what}: nothing is fetched unless asked for: add --online")
-        _credential(remote.get(what), what, config, asking, submission, talk, remote=remote, along=None)
+        try:
+            data = remote.get(what)
+        except RemoteFault as error:
+            # It may be there for others, or later: nothing is known of it, which is no refusal.
+            talk.check(checks.CHECKS[0], left_open(str(error)))
+            raise VerificationOpen({checks.CHECKS[0].name: str(error)}) from error
+        _credential(data, what, config, asking, submission, talk, remote=remote, along=None)
         return
     path = Path(what)
     if path.is_dir():
         record, run, envelope = (
             _read(path / name) for name in (publish.RECORD, publish.RUN, publish.ENVELOPE)
         )
-        one = pack.Evidence(record=record, run=run, envelope=envelope, task=None, submission=None)
+        proven = path / publish.PROOF
+        inclusion = _read(proven) if proven.exists() else None
+        one = pack.Evidence(record=record, run=run, envelope=envelope, inclusion=inclusion)
         _evidence([one], config, asking, submission, talk)
         return
     data = _read(path)
@@ -278,9 +286,14 @@ def _evidence(
             raise click.UsageError(
                 f"expected a credential, of which {option} asks, got evidence alone: it says nothing of that"
             )
+    talk.checks = verify.CHECKS
+    named = _trust(asking.trusted) or ()
     trusted = [signer.load_public(_read(path), name=str(path)) for path in asking.keys]
-    trusted += backing.engine_keys(_trust(asking.trusted) or ())
-    trusted = trusted or [*wiring.public_keys(config)]
+    trusted += backing.engine_keys(named)
+    logs = backing.log_keys(named)
+    if not trusted:
+        trusted += wiring.public_keys(config)
+        logs = tuple(note.Key(raw=key.raw) for key in wiring.public_keys(config, signer.Purpose.LOG))
     if not trusted:
         raise VerificationFailed(
             "signature", "expected a key to trust: name one with --key or --trust, got none"
@@ -296,8 +309,20 @@ def _evidence(
             submission=submission,
             bundle=one.submission,
             snapshot=one.task,
+            included=_included(one.inclusion, logs),
             on_check=talk.evidence,
         )
+        if one.inclusion is None:
+            talk.check(verify.CHECKS[-1], nothing("no proof of a log came with it"))
+        elif not logs:
+            talk.check(verify.CHECKS[-1], unasked("name the log's keys, with --trust"))
+
+
+def _included(proof: bytes | None, keys: tuple[note.Key, ...]) -> Callable[[str], object] | None:
+    """What looks a record up in the log, by the proof that came with it and keys that are known."""
+    if proof is None or not keys:
+        return None
+    return lambda record: note.verify_proof(proof, digest=record, kind=note.Kind.EVIDENCE, keys=keys)
 
 
 def _credential(

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
-from assessor.errors import BlobFault, KeyRetired, NotFound
+from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
 from assessor.note import Kind
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
@@ -208,19 +208,48 @@ def republish(parts: Parts) -> int:
 def prove(parts: Parts, *, limit: int = 1000) -> int:
     """Put the log's proof beside each record whose folder has none, of so many at most; how many.
 
+    A folder that cannot be written, or of which the log has nothing, is logged, and keeps none of the others
+    waiting.
+
     Raises:
         KeyFault, LogFault, StoreFault: the log cannot be signed or read; there is another time.
-        BlobFault: a folder cannot be written.
     """
-    made = 0
-    for attempt_id in parts.publisher.lacking(publish.PROOF)[:limit]:
-        row = parts.store.evidence(attempt_id)
-        if row is None:
+    made, ours = 0, parts.store.with_evidence()
+    for attempt_id in parts.publisher.lacking(publish.PROOF):
+        if made == limit:
+            break
+        if attempt_id not in ours:
             continue  # a folder of somebody else's
-        found = parts.log.proof(Kind.EVIDENCE, attempt_id, row.record)
-        parts.publisher.add(attempt_id, publish.PROOF, found)
-        made += 1
+        try:
+            _prove(attempt_id, parts)
+            made += 1
+        except (BlobFault, NotFound) as error:
+            log.warning("no proof of the log beside a record", attempt=attempt_id, problem=str(error))
     return made
+
+
+def shown(attempt_id: str, parts: Parts) -> Path:
+    """The evidence folder of a judged attempt as somebody asks for it: with the log's proof, if that can be.
+
+    Raises:
+        NotFound, BlobFault: as for `published`.
+    """
+    folder = published(attempt_id, parts)
+    if parts.open_log is not None and not (folder / publish.PROOF).exists():
+        try:
+            _prove(attempt_id, parts)
+        except AssessorError as error:
+            # The evidence holds without it, and whoever looks wants to see that.
+            log.warning("no proof of the log beside a record", attempt=attempt_id, problem=str(error))
+    return folder
+
+
+def _prove(attempt_id: str, parts: Parts) -> None:
+    row = parts.store.evidence(attempt_id)
+    if row is None:
+        raise NotFound(f"attempt {attempt_id}: expected one with evidence, there is none")
+    found = parts.log.proof(Kind.EVIDENCE, attempt_id, row.record)
+    parts.publisher.add(attempt_id, publish.PROOF, found)
 
 
 def published(attempt_id: str, parts: Parts) -> Path:

@@ -83,14 +83,16 @@ class Evidence:
 
     Attributes:
         record, run, envelope: its files.
+        inclusion: the log's proof of the record, or None where there is none.
         task, submission: what it takes to judge it again, or None where they were left out.
     """
 
     record: bytes
     run: bytes
     envelope: bytes
-    task: bytes | None
-    submission: bytes | None
+    inclusion: bytes | None = None
+    task: bytes | None = None
+    submission: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +138,7 @@ class Pack:
             record=self.files[f"{folder}/{publish.RECORD}"],
             run=self.files[f"{folder}/{publish.RUN}"],
             envelope=self.files[f"{folder}/{publish.ENVELOPE}"],
+            inclusion=self.files.get(f"{folder}/{publish.PROOF}"),
             task=self.files.get(f"{work}/{TASK}"),
             submission=self.files.get(f"{work}/{SUBMISSION}"),
         )
@@ -263,7 +266,7 @@ def _evidence(attempt: str, parts: Parts, *, with_work: bool) -> dict[str, bytes
         f"{folder}/{publish.RUN}": parts.blobs.get(row.run),
         f"{folder}/{publish.ENVELOPE}": parts.blobs.get(row.envelope),
         f"{folder}/{publish.SIGNER}": parts.keyring.public(row.key_id).pem,
-        f"{folder}/record{PROOF}": parts.log.proof(Kind.EVIDENCE, attempt, row.record),
+        f"{folder}/{publish.PROOF}": parts.log.proof(Kind.EVIDENCE, attempt, row.record),
     }
     if with_work:
         submission = parts.store.submission(parts.store.attempt(attempt).submission_id)

@@ -155,7 +155,9 @@ def _evidence(attempts: Iterable[str], parts: Parts, proofs: _Proofs) -> Iterato
         }
         for name, data in found.items():
             yield File(name=f"evidence/{attempt_id}/{name}", data=data)
-        yield from proofs.files(f"evidence/{attempt_id}/record{PROOF}", Kind.EVIDENCE, attempt_id, row.record)
+        yield from proofs.files(
+            f"evidence/{attempt_id}/{publish.PROOF}", Kind.EVIDENCE, attempt_id, row.record
+        )
 
 
 def _credential(

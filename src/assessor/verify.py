@@ -56,6 +56,7 @@ CHECKS = tuple(
             ("submission", "It belongs to the submission that you asked about, not to another."),
             ("bundle", "The submitted files are those that were judged."),
             ("snapshot", "The task, tests and rubric are those that they were judged by."),
+            ("inclusion", "The record is in the public log, where nothing is taken away."),
         ),
         start=1,
     )
@@ -88,6 +89,7 @@ def evidence(
     submission: str | None = None,
     bundle: bytes | None = None,
     snapshot: bytes | None = None,
+    included: Callable[[str], object] | None = None,
     on_check: Callable[[Check], None] = lambda check: None,
 ) -> None:
     """Check evidence, in the order of `CHECKS`; returns only if all of it holds.
@@ -104,6 +106,8 @@ def evidence(
             another.
         bundle: bytes of the submitted bundle, to check that they are what was judged.
         snapshot: bytes of the frozen task, likewise.
+        included: raises VerificationFailed unless a log has the record of this digest; None where no proof of
+            one is at hand.
         on_check: called with each check as it is found to hold.
 
     Raises:
@@ -136,7 +140,7 @@ def evidence(
     # 9. What the record says follows from what it says.
     _arithmetic(parsed)
     holds("arithmetic")
-    # 10 to 12. What was asked about, where something was.
+    # 10 to 13. What was asked about, where something was.
     if submission is not None:
         if note.submission != submission:
             raise VerificationFailed(
@@ -155,6 +159,12 @@ def evidence(
                 check, f"expected bytes of digest {expected}, got {digest.sha256(content)}"
             )
         holds(check)
+    if included is not None:
+        try:
+            included(digest.sha256(record))
+        except VerificationFailed as error:
+            raise VerificationFailed("inclusion", error.problem) from error
+        holds("inclusion")
 
 
 def compare(old: bytes, new: bytes) -> Comparison:

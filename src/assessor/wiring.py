@@ -300,8 +300,8 @@ def issuer_written(settings: Settings) -> Issuer:
     return issuer.find(settings.catalog, named=named) or issuer.trial(settings.public_url, named=named)
 
 
-def public_keys(settings: Settings) -> tuple[PublicKey, ...]:
-    """The public keys that evidence of this installation is signed with, retired ones among them.
+def public_keys(settings: Settings, purpose: Purpose = Purpose.ENGINE) -> tuple[PublicKey, ...]:
+    """The public keys that this installation signs evidence with, or something else; retired ones among them.
 
     None where there is no installation: nothing is made.
     """
@@ -309,7 +309,7 @@ def public_keys(settings: Settings) -> tuple[PublicKey, ...]:
     if file is not None and not file.exists():
         return ()
     with contextlib.closing(store(settings)) as opened:
-        return keys_of(settings, opened).keys(Purpose.ENGINE)
+        return keys_of(settings, opened).keys(purpose)
 
 
 def ring(settings: Settings) -> Callable[[str, int], None]:

@@ -19,6 +19,7 @@ from assessor import (
     backup,
     digest,
     judging,
+    ledger,
     note,
     pipeline,
     proof,
@@ -28,7 +29,7 @@ from assessor import (
     verify,
     wiring,
 )
-from assessor.errors import VerificationFailed
+from assessor.errors import KeyFault, VerificationFailed
 from assessor.keyring import Keyring, Place
 from assessor.signer import Purpose, load_public
 from assessor.store import AttemptState, Store
@@ -116,6 +117,36 @@ def test_proof_of_the_log_comes_beside_each_record_and_again_where_it_went(bench
         check(bench, attempt_id)
     shutil.rmtree(bench.parts.publisher.folder(found[0]))
     assert judging.republish(bench.parts) == judging.prove(bench.parts) == 1
+
+
+def test_record_that_the_log_does_not_have_keeps_no_other_from_its_proof(bench: small.Bench) -> None:
+    logged(bench)
+    found = sorted([assess(bench), assess(bench, "ben")])
+    (bench.parts.publisher.root / "0000").mkdir()  # somebody else's
+    with bench.parts.store.writing() as connection:
+        connection.execute(
+            ledger.leaves.update().where(ledger.leaves.c.subject == found[0]).values(subject="x")
+        )
+    with structlog.testing.capture_logs() as lines:
+        assert judging.prove(bench.parts) == 1
+    assert [line["attempt"] for line in lines if line["log_level"] == "warning"] == [found[0]]
+    assert (bench.parts.publisher.folder(found[1]) / publish.PROOF).exists()
+
+
+def test_folder_that_is_asked_for_has_the_proof_of_the_log_and_is_shown_without_where_none_can_be(
+    bench: small.Bench,
+) -> None:
+    attempt_id = assess(bench)
+    assert not (judging.shown(attempt_id, bench.parts) / publish.PROOF).exists()  # wired without a log
+    logged(bench)
+    signer, bench.parts.keyring.signer = bench.parts.keyring.signer, refuse  # type: ignore[method-assign]
+    assert not (judging.shown(attempt_id, bench.parts) / publish.PROOF).exists()
+    bench.parts.keyring.signer = signer  # type: ignore[method-assign]
+    assert (judging.shown(attempt_id, bench.parts) / publish.PROOF).exists()
+
+
+def refuse(purpose: Purpose) -> Any:
+    raise KeyFault(f"{purpose.value}: away")
 
 
 def test_run_that_ended_after_its_key_was_retired_does_not_hold(bench: small.Bench) -> None:

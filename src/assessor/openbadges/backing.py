@@ -255,6 +255,15 @@ def engine_keys(trusted: Iterable[trust.Trusted]) -> list[signer.PublicKey]:
     return [replace(public(did.raw(key.text)), until=key.until) for one in trusted for key in one.engine]
 
 
+def log_keys(trusted: Iterable[trust.Trusted]) -> tuple[note.Key, ...]:
+    """The keys that logs of these issuers sign checkpoints with.
+
+    Raises:
+        VerificationFailed: `controller`, `log`: a key is none.
+    """
+    return tuple(_log_key(key) for one in trusted for key in one.log)
+
+
 def public(raw: bytes) -> signer.PublicKey:
     """A public key in the form that `verify` takes."""
     pem = Ed25519PublicKey.from_public_bytes(raw).public_bytes(
@@ -267,7 +276,7 @@ def _log_keys(asked: Asked, issuer: str, base: str | None) -> tuple[tuple[note.K
     """The log's keys, whether they are surely its own, and where they are from or why there are none."""
     trusted = asked.known(issuer)
     if trusted is not None and trusted.log:
-        return tuple(_log_key(key) for key in trusted.log), True, "the list of those you trust"
+        return log_keys([trusted]), True, "the list of those you trust"
     try:
         found = asked.sources.published(base, trust.KEYS)
     except RemoteFault as error:

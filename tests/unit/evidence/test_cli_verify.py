@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 
 from assessor import pack, wiring
 from assessor.cli import main
-from assessor.openbadges import baking, trust
+from assessor.errors import RemoteFault
+from assessor.openbadges import baking, did, trust
+from assessor.signer import load_public
 from tests import badges
 from tests.badges import ISSUER_KEY, LOG_KEY, World
 
@@ -143,7 +145,8 @@ def test_evidence_is_checked_by_its_own_list(verify: Verify, make: Any, tmp_path
     assert said.exit_code == 0
     told = json.loads(said.stdout)
     assert [one["name"] for one in told["checks"]][:3] == ["envelope", "signature", "statement"]
-    assert told["checks"][-1]["name"] == "submission"
+    last = [(one["name"], one["state"]) for one in told["checks"]][-2:]
+    assert last == [("submission", "held"), ("inclusion", "nothing to check")]
     refused = verify("evidence", "--key", "evidence/engine.pem", "--submission", "other", "--json")
     told = json.loads(refused.stdout)
     assert refused.exit_code == 1
@@ -154,6 +157,62 @@ def test_evidence_is_checked_by_its_own_list(verify: Verify, make: Any, tmp_path
     without = verify("evidence")
     assert without.exit_code == 1
     assert "signature: expected a key to trust: name one with --key or --trust" in without.stderr
+
+
+def test_evidence_with_the_logs_proof_beside_it_is_looked_up_in_the_log(
+    verify: Verify, site: Path, make: Any
+) -> None:
+    folder = site / "evidence/a1"
+    engine = did.multikey(load_public(make.folder().signer.public_pem, name="engine").raw)
+
+    def asked(log: badges.Key | None) -> tuple[int, dict[str, Any]]:
+        keys = () if log is None else (trust.Key(text=log.text),)
+        known = trust.Trusted(id=badges.ISSUER, engine=(trust.Key(text=engine),), log=keys)
+        Path("keys.json").write_bytes(trust.dump([known]))
+        said = verify(folder, "--trust", "keys.json", "--json")
+        return said.exit_code, json.loads(said.stdout)
+
+    status, told = asked(LOG_KEY)
+    assert (status, told["checks"][-1]["number"], told["checks"][-1]["state"]) == (0, 13, "held")
+    status, told = asked(None)
+    assert (status, told["checks"][-1]["state"]) == (0, "not asked")
+    status, told = asked(badges.OTHER_KEY)
+    assert (status, told["refused"]["number"], told["refused"]["check"]) == (1, 13, "inclusion")
+    (folder / "record.tlog-proof").unlink()
+    status, told = asked(LOG_KEY)
+    assert (status, told["checks"][-1]["state"]) == (0, "nothing to check")
+
+
+def test_evidence_that_its_first_checks_refuse_is_told_by_their_numbers(
+    verify: Verify, site: Path, world: World, make: Any
+) -> None:
+    Path("engine.pem").write_bytes(make.folder().signer.public_pem)
+    envelope = site / "evidence/a1/evidence.dsse"
+    for data, number, name in (
+        (b"{}", 1, "envelope"),
+        (envelope.read_bytes().replace(b'"sig":"', b'"sig":"AAAA', 1), 2, "signature"),
+    ):
+        envelope.write_bytes(data)
+        said = verify(envelope.parent, "--key", "engine.pem")
+        assert f"✗ {number}. " in said.stderr
+        told = json.loads(verify(envelope.parent, "--key", "engine.pem", "--json").stdout)
+        assert (told["refused"]["number"], told["refused"]["check"]) == (number, name)
+        envelope.write_bytes(world.files["evidence/a1/evidence.dsse"])
+
+
+def test_address_that_gives_nothing_is_neither_held_nor_refused(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: object, url: str) -> bytes:
+        raise RemoteFault(f"{url}: expected an answer, got none")
+
+    monkeypatch.setattr("assessor.openbadges.remote.Remote.get", away)
+    said = verify(badges.CREDENTIAL, "--online")
+    assert said.exit_code == 3
+    assert said.stdout == f"{badges.CREDENTIAL}: cannot tell: 0 checks hold, not checked: 1\n"
+    assert "expected an answer, got none" in said.stderr
+    told = json.loads(verify(badges.CREDENTIAL, "--online", "--json").stdout)
+    assert (told["verdict"], told["checks"][0]["state"]) == ("cannot tell", "not checked")
 
 
 def test_nothing_is_fetched_unless_asked_for(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,11 +60,24 @@ def test_checks_are_numbered_and_told_in_order_as_they_hold(make, snapshot):
         submission="submission-1",
         bundle=make.bundle.data,
         snapshot=snapshot.data,
+        included=lambda record: None,
         on_check=told.append,
     )
     assert tuple(told) == verify.CHECKS
-    assert [one.number for one in told] == list(range(1, 13))
+    assert [one.number for one in told] == list(range(1, 14))
     assert all(one.sentence.endswith(".") for one in told)
+
+
+def test_record_is_looked_up_in_the_log_by_its_digest_where_a_proof_came(make):
+    folder, asked = make.folder(), []
+    check(folder, included=asked.append)
+    assert asked == [digest.sha256(folder.record)]
+
+    def missing(record: str) -> None:
+        raise VerificationFailed("log", f"expected {record}, got another")
+
+    named, problem = refused(folder, included=missing)
+    assert (named, problem) == ("inclusion", f"expected {digest.sha256(folder.record)}, got another")
 
 
 def test_checks_that_were_not_asked_for_are_not_told(make):
