@@ -15,6 +15,7 @@ from tests import awarded
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
 RECORD = "urn:uuid:0b1e52d0-7f5c-4e0b-9d06-2c9c34f1c001"
+IDENTIFIER = "https://purl.imsglobal.org/spec/vc/clr/vocab.html#identifier-1"
 OTHER = "7c1f2b6a-2c52-4f8e-8a53-8f5b7d1c9a22"
 
 
@@ -60,11 +61,28 @@ def test_record_is_signed_with_all_that_it_holds(members: list[dict[str, Any]]) 
     record = sign(build(members))
     [proof] = linked.proofs(record)
     linked.check_terms(record)
+    linked.check_contexts(record)
     linked.verify(record, proof, key=PUBLIC)
     inner = record["credentialSubject"]["verifiableCredential"][1]
     inner["credentialSubject"]["achievement"]["name"] = "Another"
     with pytest.raises(VerificationFailed, match="proof"):
         linked.verify(record, proof, key=PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda subject: subject.update({IDENTIFIER: subject.pop("identifier")}),
+        lambda subject: subject["identifier"][0].update({"@type": "IdentityObject"}),
+        lambda subject: subject.update({"@nest": {"identifier": subject.pop("identifier")}}),
+    ],
+)
+def test_recipient_under_another_name_is_refused(members: list[dict[str, Any]], change: Any) -> None:
+    record = build(members)
+    linked.check_contexts(record)
+    change(record["credentialSubject"])
+    with pytest.raises(VerificationFailed, match=r"contexts: |terms: "):
+        linked.check_contexts(record)
 
 
 def test_contexts_of_the_record_stand_in_their_order(members: list[dict[str, Any]]) -> None:

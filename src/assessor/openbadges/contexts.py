@@ -65,6 +65,7 @@ class Contexts:
         documents: each URL's document, as it would be served.
         words: every term that any of them defines, at whatever depth.
         meanings: every IRI that any of them has a term for.
+        tied: the terms that a context ties to a datatype, by the IRI that they stand for.
         vocabularies: where words go that none of them defines; none of those that come with packages has one.
         derived: what `graph` makes of these, kept here so that it never serves others with the same URLs.
     """
@@ -72,6 +73,7 @@ class Contexts:
     documents: Mapping[str, Mapping[str, Any]]
     words: frozenset[str]
     meanings: frozenset[str]
+    tied: Mapping[str, frozenset[str]]
     vocabularies: tuple[str, ...]
     derived: Derived = field(default_factory=Derived, repr=False, compare=False)
 
@@ -93,16 +95,24 @@ def known() -> Contexts:
 def _make(documents: Mapping[str, Mapping[str, Any]]) -> Contexts:
     tops = [document.get("@context") for document in documents.values()]
     defined = [pair for top in tops for pair in _definitions(top)]
+    tied: dict[str, frozenset[str]] = {}
+    for term, meaning, kind in defined:
+        if kind is not None:
+            tied[meaning] = tied.get(meaning, frozenset()) | {term}
     return Contexts(
         documents=documents,
-        words=frozenset(term for term, _ in defined),
-        meanings=frozenset(meaning for _, meaning in defined),
+        words=frozenset(term for term, _, _ in defined),
+        meanings=frozenset(meaning for _, meaning, _ in defined),
+        tied=tied,
         vocabularies=tuple(top["@vocab"] for top in tops if isinstance(top, dict) and "@vocab" in top),
     )
 
 
-def _definitions(context: Any) -> Iterator[tuple[str, str]]:
-    """Each term with its IRI, those of scoped contexts too; a compact IRI counts under both spellings."""
+def _definitions(context: Any) -> Iterator[tuple[str, str, str | None]]:
+    """Each term with its IRI and the datatype of its values, or None; those of scoped contexts too.
+
+    A compact IRI counts under both spellings.
+    """
     if isinstance(context, list):
         for one in context:
             yield from _definitions(one)
@@ -113,12 +123,14 @@ def _definitions(context: Any) -> Iterator[tuple[str, str]]:
             continue
         inside = definition if isinstance(definition, dict) else {"@id": definition}
         meaning = inside.get("@id", term)
+        kind = inside.get("@type")
+        kind = kind if isinstance(kind, str) and not kind.startswith("@") else None
         if isinstance(meaning, str):
-            yield term, meaning
+            yield term, meaning, kind
             prefix, _, rest = meaning.partition(":")
             stands_for = context.get(prefix)
             if isinstance(stands_for, dict):
                 stands_for = stands_for.get("@id")
             if isinstance(stands_for, str):
-                yield term, stands_for + rest
+                yield term, stands_for + rest, kind
         yield from _definitions(inside.get("@context"))

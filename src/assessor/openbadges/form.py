@@ -65,7 +65,7 @@ def check_contexts(document: Mapping[str, Any], *, known: contexts.Contexts) -> 
                     "could be moved out of sight",
                 )
         again = graph.compact(expanded, alone["@context"], known=known)
-        place = _difference(alone, again, where)
+        place = _difference(alone, again, where, known)
         if place is not None:
             raise VerificationFailed(
                 "contexts",
@@ -308,12 +308,12 @@ def _objects(value: Any, where: str, *, everywhere: bool = False) -> Iterator[tu
                 yield from _objects(one, f"{where}/{key}", everywhere=everywhere)
 
 
-def _difference(ours: Any, theirs: Any, where: str) -> str | None:
+def _difference(ours: Any, theirs: Any, where: str, known: contexts.Contexts) -> str | None:
     """The first place where two documents differ in more than `[x]` for `x` and `{"id": x}` for `x`."""
     ours, theirs = _folded(ours), _folded(theirs)
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         # Old contexts have two words for some things (`criteria` and `Criteria`); the small one is a key.
-        theirs = {key if key in ours else key[:1].lower() + key[1:]: value for key, value in theirs.items()}
+        theirs = {_word(key, value, ours, theirs, known): value for key, value in theirs.items()}
         for key in sorted(ours.keys() | theirs.keys()):
             if key not in ours or key not in theirs:
                 return f"{where}/{key}"
@@ -324,17 +324,32 @@ def _difference(ours: Any, theirs: Any, where: str) -> str | None:
                 if len(_listed(ours[key])) != len(_listed(theirs[key])):
                     return f"{where}/{key}"
                 continue
-            place = _difference(ours[key], theirs[key], f"{where}/{key}")
+            place = _difference(ours[key], theirs[key], f"{where}/{key}", known)
             if place is not None:
                 return place
         return None
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         places = (
-            _difference(one, other, f"{where}/{index}")
+            _difference(one, other, f"{where}/{index}", known)
             for index, (one, other) in enumerate(zip(ours, theirs, strict=True))
         )
         return next((place for place in places if place is not None), None)
     return None if json.dumps(ours) == json.dumps(theirs) else where
+
+
+def _word(
+    key: str, value: Any, ours: Mapping[str, Any], theirs: Mapping[str, Any], known: contexts.Contexts
+) -> str:
+    """The key under which our document has what the library put under this one."""
+    if key in ours:
+        return key
+    # A word that is tied to a datatype (CLR's `identifier`) is not put back for an object, which has none: it
+    # stays an IRI. Only that word can be meant, and what stands under both is compared.
+    if all(isinstance(one, Mapping) for one in _listed(value)):
+        words = [word for word in known.tied.get(key, ()) if word in ours and word not in theirs]
+        if len(words) == 1:
+            return words[0]
+    return key[:1].lower() + key[1:]
 
 
 def _folded(value: Any) -> Any:
