@@ -117,10 +117,13 @@ def inclusion(
 ) -> tuple[Told, tuple[note.Checkpoint, ...]]:
     """Whether the log has the records and the award; and the checkpoints that show it.
 
+    An award that rests on other badges alone is in the log as well. One without records is asked for where
+    there is a proof of it, or where the verifier knows a log of its issuer: others' badges are in none.
+
     Raises:
         VerificationFailed: `inclusion`: a proof does not hold.
     """
-    if not backing.records:
+    if not backing.records and not _logged(read, asked, issuer):
         return nothing("it has no evidence record of this engine"), ()
     keys, proven, words = _log_keys(asked, issuer, base)
     if not keys:
@@ -129,6 +132,8 @@ def inclusion(
         (name, note.Kind.EVIDENCE, (digest.sha256(data),)) for name, data in backing.records if data
     ]
     own = text_of(read.document)
+    if own is None and not shown:
+        return left_open("it has no name that the log could have it by"), ()
     if own is not None:
         # As it was issued, or written anew by who kept it: the canonical form is one.
         written = dict.fromkeys((read.data, digest.canonical(read.document)))
@@ -147,7 +152,19 @@ def inclusion(
         return left_open(f"there is no proof of the log here for {', '.join(missing)}"), tuple(checkpoints)
     if not proven:
         return left_open(words), tuple(checkpoints)
-    return held(f"the log has the award and {len(backing.records)} of its records"), tuple(checkpoints)
+    records = f" and {len(backing.records)} of its records" if backing.records else ""
+    return held(f"the log has the award{records}"), tuple(checkpoints)
+
+
+def _logged(read: Reading, asked: Asked, issuer: str) -> bool:
+    """Whether an award without records should be in a log."""
+    own, trusted = text_of(read.document), asked.known(issuer)
+    if trusted is not None and trusted.log:
+        return True
+    try:
+        return own is not None and asked.sources.twin(own) is not None
+    except RemoteFault:
+        return False
 
 
 def checkpoint(checkpoints: tuple[note.Checkpoint, ...], asked: Asked, issuer: str, base: str | None) -> Told:

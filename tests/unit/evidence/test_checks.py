@@ -75,6 +75,7 @@ def test_nothing_in_a_lean_credential_is_told_as_held(world: World) -> None:
         for name in ("credentialStatus", "evidence", "validUntil"):
             del document[name]
 
+    del world.files[f"credentials/{badges.AWARD}.tlog-proof"]
     told = {check.name: one.state for check, one in world.check(world.changed(lean))}
     nothing = [name for name, state in told.items() if state is State.NOTHING]
     assert nothing == ["status", "evidence", "record", "inclusion", "checkpoint"]
@@ -293,6 +294,21 @@ def test_award_that_is_not_in_the_log_is_refused(world: World) -> None:
     check, problem = refused(world, world.changed(set_to("name", "Forged by who has the issuer's key")))
     assert (check, checks.number(check)) == ("inclusion", 14)
     assert problem.startswith(badges.CREDENTIAL)
+
+
+def test_award_that_rests_on_other_badges_alone_is_looked_up_in_the_log(world: World) -> None:
+    data = world.changed(lambda one: one.pop("evidence"))
+    check, _ = refused(world, data)  # the proof beside it is of another award
+    assert check == "inclusion"
+    world.log(data)
+    told = {check.name: one for check, one in world.check(data)}
+    assert (told["inclusion"].state, told["inclusion"].words) == (State.HELD, "the log has the award")
+    assert told["checkpoint"].state is State.HELD
+    # Whoever has the issuer's key, and not the log's, can take the evidence away, and the proof with it.
+    del world.files[f"credentials/{badges.AWARD}.tlog-proof"]
+    known = trust.Trusted(id=badges.ISSUER, log=(trust.Key(text=LOG_KEY.text),))
+    with pytest.raises(VerificationOpen, match="inclusion: there is no proof of the log here for https"):
+        world.check(data, trust=(known,))
 
 
 def test_log_of_another_key_is_refused(world: World) -> None:
