@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from assessor import digest, merkle, note, proof, record, signer, verify
 from assessor.errors import FileInvalid, KeyFault, RemoteFault, VerificationFailed
-from assessor.openbadges import did, digests, trust
+from assessor.openbadges import did, digests, structure, trust
 from assessor.openbadges.asked import Asked, Told, held, left_open, nothing, unasked
 from assessor.openbadges.reading import Reading, many, text_of
 from assessor.openbadges.sources import Came, Found
@@ -123,6 +123,8 @@ def inclusion(
     Raises:
         VerificationFailed: `inclusion`: a proof does not hold.
     """
+    if structure.RECORD in many(read.document["type"]):
+        return nothing("a learner record is no award; those in it are"), ()
     if not backing.records and not _logged(read, asked, issuer):
         return nothing("it has no evidence record of this engine"), ()
     keys, proven, words = _log_keys(asked, issuer, base)

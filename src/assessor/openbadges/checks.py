@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from assessor import digest
 from assessor.errors import VerificationFailed, VerificationOpen
 from assessor.openbadges import backing, controller, linked, reading, recipient, standing, structure
-from assessor.openbadges.asked import Asked, State, Told, held, unasked
+from assessor.openbadges.asked import Asked, State, Told, held, left_open, unasked
 from assessor.openbadges.controller import Controller
 from assessor.openbadges.reading import many, text_of
 from assessor.verify import Check
@@ -42,6 +43,7 @@ CHECKS = tuple(
             ("record", "The evidence is signed by the engine that judged, and adds up."),
             ("inclusion", "The award and its evidence are in the issuer's public log."),
             ("checkpoint", "The log has only grown since you saw it last."),
+            ("members", "Each credential in it holds by itself."),
         ),
         start=1,
     )
@@ -62,6 +64,8 @@ def credential(
     on_check: Callable[[Check, Told], None] = lambda check, told: None,
 ) -> None:
     """Check a credential, in the order of `CHECKS`; returns only if all that was asked holds.
+
+    The last check is told of a learner record alone: each credential in it is checked as a whole.
 
     Args:
         data: a document, a token, or an image that one is baked into.
@@ -137,8 +141,31 @@ def credential(
     told, checkpoints = backing.inclusion(read, behind, asked, issuer, base)
     tell("inclusion", told)
     tell("checkpoint", backing.checkpoint(checkpoints, asked, issuer, base))
+    # 16. What it holds.
+    if structure.RECORD in many(document["type"]):
+        tell("members", _members(document, asked))
     if left:
         raise VerificationOpen(left)
+
+
+def _members(document: dict[str, Any], asked: Asked) -> Told:
+    """Whether each credential in a learner record holds, by all checks but that of the record's schema."""
+    subjects = many(document["credentialSubject"])
+    members = [one for subject in subjects for one in many(subject["verifiableCredential"])]
+    if not members:
+        raise VerificationFailed("members", "expected a record of credentials, got one of none")
+    left = []
+    for place, one in enumerate(members, start=1):
+        name = f"credential {place} of {len(members)}, {text_of(one)}"
+        try:
+            credential(digest.canonical(one), replace(asked, schema=None), name=name)
+        except VerificationFailed as error:
+            raise VerificationFailed("members", f"{name}: {error}") from error
+        except VerificationOpen as error:
+            left.append(f"{name}: {', '.join(error.checks)}")
+    if left:
+        return left_open("; ".join(left))
+    return held(f"{len(members)} credentials, by all checks that were made of the record")
 
 
 @contextmanager

@@ -55,6 +55,11 @@ _BASES = {
     "https://www.w3.org/2018/credentials/v1": "issuanceDate",
 }
 
+#: The type of a learner record, which holds credentials of one person.
+RECORD = "ClrCredential"
+#: Credentials of other types than a badge's, and the class of each.
+_OTHERS = {"EndorsementCredential": "Endorsement", RECORD: "Record"}
+
 #: `name:kind` of each property; a kind with a capital is a class, `*` allows several. Kinds in small letters
 #: are those of `_KINDS`.
 _CLASSES: Mapping[str, _Class] = {
@@ -66,6 +71,18 @@ _CLASSES: Mapping[str, _Class] = {
         "endorsement:Endorsement* endorsementJwt:jwt* evidence:Evidence* issuer:profile validFrom:time "
         "validUntil:time issuanceDate:time expirationDate:time proof:Proof* credentialSchema:Typed* "
         "credentialStatus:Status* refreshService:Typed* termsOfUse:Terms* relatedResource:Resource*",
+    ),
+    # Of what may stand in one, credentials alone are looked at. Source: Comprehensive Learner Record 2.0.
+    "Record": _Class(
+        type="ClrCredential",
+        must="@context id type issuer credentialSubject",
+        has="id:uri name:text description:text awardedDate:time credentialSubject:Holder issuer:profile "
+        "validFrom:time validUntil:time proof:Proof* credentialSchema:Typed* credentialStatus:Status*",
+    ),
+    "Holder": _Class(
+        type="ClrSubject",
+        must="verifiableCredential",
+        has="id:uri identifier:Identity* verifiableCredential:Credential*",
     ),
     "Endorsement": _Class(
         type="EndorsementCredential",
@@ -167,12 +184,15 @@ def check(document: Mapping[str, Any]) -> None:
     types = many(document.get("type"))
     if "VerifiableCredential" not in types:
         _refuse("type", "VerifiableCredential among others", document.get("type"))
-    # One that says it is both must be both: the rules of neither are a way around those of the other.
-    if "EndorsementCredential" in types:
-        _object(document, "Endorsement", "")
+    # One that says it is several must be all of them: the rules of one are no way around those of another.
+    found = [kind for name, kind in _OTHERS.items() if name in types]
     badge = _CLASSES["Credential"]
-    if "EndorsementCredential" not in types or any(name in types for name in (badge.type, *badge.also)):
-        _object(document, "Credential", "")
+    is_badge = any(name in types for name in (badge.type, *badge.also))
+    if RECORD in types and is_badge:
+        # Its award would be looked at by no check: those of a record are in it.
+        _refuse("type", f"{RECORD} or a badge, not both", document.get("type"))
+    for kind in [*found, *(["Credential"] if is_badge or not found else [])]:
+        _object(document, kind, "")
     start = _BASES[str(context[0])]
     if start not in document:
         _refuse("the whole", f"the property {start}", "an object without it")

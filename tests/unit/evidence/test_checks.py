@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from assessor import digest, note
 from assessor.errors import VerificationFailed, VerificationOpen, exit_code
-from assessor.openbadges import baking, checks, did, linked, multibase, reading, trust
+from assessor.openbadges import baking, checks, clr, did, linked, multibase, reading, recipient, trust
 from assessor.openbadges.asked import State
 from assessor.openbadges.sources import Files, Sources
 from tests import badges
@@ -294,6 +294,54 @@ def test_award_that_is_not_in_the_log_is_refused(world: World) -> None:
     check, problem = refused(world, world.changed(set_to("name", "Forged by who has the issuer's key")))
     assert (check, checks.number(check)) == ("inclusion", 14)
     assert problem.startswith(badges.CREDENTIAL)
+
+
+def record_of(*credentials: dict[str, Any], **given: Any) -> bytes:
+    """A learner record of these credentials."""
+    document = {
+        "@context": [*clr.CONTEXTS],
+        "id": "urn:uuid:0b1e52d0-7f5c-4e0b-9d06-2c9c34f1c001",
+        "type": ["VerifiableCredential", "ClrCredential"],
+        "name": "Learner record",
+        "issuer": {"id": badges.ISSUER, "type": ["Profile"], "name": "Example School", "url": badges.URL},
+        "validFrom": "2026-11-01T00:00:00Z",
+        "credentialSubject": {
+            "type": ["ClrSubject"],
+            "identifier": [recipient.hashed("emailAddress", badges.EMAIL, salt=bytes(range(16)))],
+            "verifiableCredential": [*credentials],
+        },
+        **given,
+    }
+    return json.dumps(badges.signed(document)).encode()
+
+
+def test_learner_record_holds_where_each_credential_in_it_does(world: World) -> None:
+    told = {check.number: one for check, one in world.check(record_of(world.document))}
+    assert list(told) == list(range(1, 17))
+    assert (told[16].state, told[16].words[:14]) == (State.HELD, "1 credentials,")
+    listed = json.loads(record_of(world.document))["credentialSubject"]
+    world.check(record_of(credentialSubject=[listed]))
+    world.files["status/1.json"] = badges.status_list(7)
+    check, problem = refused(world, record_of(world.document))
+    assert (check, checks.number(check)) == ("members", 16)
+    assert problem.startswith(f"credential 1 of 1, {badges.CREDENTIAL}: status: it was revoked by its issuer")
+    del world.files["status/1.json"]
+    left = left_open(world, record_of(world.document))
+    assert left == {"members": f"credential 1 of 1, {badges.CREDENTIAL}: status"}
+
+
+def test_learner_record_of_forged_or_no_credentials_is_refused(world: World) -> None:
+    forged = copy.deepcopy(world.document)
+    forged["name"] = "Forged"
+    check, problem = refused(world, record_of(world.document, forged))
+    assert (check, problem[:20]) == ("members", "credential 2 of 2, h")
+    assert ": proof: expected a signature over this document" in problem
+    assert refused(world, record_of()) == ("members", "expected a record of credentials, got one of none")
+    somebody_elses = trust.Trusted(id="did:web:other.example.org")
+    assert refused(world, record_of(world.document), trust=(somebody_elses,))[0] == "issuer"
+    both = ["VerifiableCredential", "ClrCredential", "OpenBadgeCredential"]
+    check, problem = refused(world, record_of(world.document, type=both))
+    assert (check, problem[:42]) == ("structure", "type: expected ClrCredential or a badge, n")
 
 
 def test_award_that_rests_on_other_badges_alone_is_looked_up_in_the_log(world: World) -> None:
