@@ -20,7 +20,6 @@
     │   └── Pressed             a disk, memory or the engine's patience is short; nothing is lost by waiting
     ├── Fault                   nobody's doing: try again
     │   ├── SandboxFault        a sandbox broke in a way that the submission cannot cause
-    │   ├── RemoteFault         a document at an address could not be fetched, or may not be
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
     │   ├── AwardOvertaken      another process changed the same award first

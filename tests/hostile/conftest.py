@@ -275,7 +275,10 @@ class Benches:
 
     def outcome(self, attack: Attack, seal: Seal = Seal.CELL_WARM) -> Outcome | Refused:
         """What came of the attack."""
-        return self._futures[attack.folder, seal].result()
+        key = attack.folder, seal
+        if key not in self._futures:  # a control, which no test that was chosen is about
+            self._futures[key] = self._pool.submit(self._judge, attack, seal)
+        return self._futures[key].result()
 
     def _judge(self, attack: Attack, seal: Seal) -> Outcome | Refused:
         return self.of(attack, seal).judge(attack.upload, attack.task, f"{attack.group}-{attack.name}")

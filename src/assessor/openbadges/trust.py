@@ -72,7 +72,7 @@ def read(data: bytes, *, name: str) -> tuple[Trusted, ...]:
             if "verificationMethod" in document:
                 return (_document(document),)
         except VerificationFailed as error:
-            raise FileInvalid(name, error.problem) from error
+            raise FileInvalid(name, error.problem.removeprefix(f"{name}: ")) from error
     listed = authored.load(data, name, _List)
     ids = [one.id for one in listed.issuers]
     if len(set(ids)) != len(ids):

@@ -279,6 +279,7 @@ def test_trust_list_that_is_none_is_told_with_its_place(verify: Verify, content:
     said = verify("badge.json", "--trust", "trust")
     assert said.exit_code == 2
     assert text in said.stderr.replace("\n", " ")
+    assert "trust: trust:" not in said.stderr
 
 
 def test_output_of_a_stranger_moves_no_cursor(verify: Verify, world: World) -> None:
