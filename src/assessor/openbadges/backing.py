@@ -52,7 +52,7 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
     Raises:
         VerificationFailed: `evidence`: a file is another one.
     """
-    records, checked, missing = [], 0, []
+    records, checked, missing, fetched = [], 0, [], False
     for item in many(document.get("evidence")):
         name = text_of(item)
         if not digests.bound(item) or name is None:
@@ -67,6 +67,7 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
             records.append((name, None if found is None else found.data))
         if found is None:
             missing.append(why)
+            fetched = fetched or name.startswith("https://")
             continue
         digests.check(item, found.data, name=name)
         checked += 1
@@ -79,7 +80,8 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
         if data is not None:
             digests.check(item, data, name=name)
     if missing:
-        told = left_open("; ".join(missing) + " (--online fetches it, a pack has it)")
+        mend = "--online fetches it, a pack has it" if fetched else "it has no address; a pack has it"
+        told = left_open(f"{'; '.join(missing)} ({mend})")
     elif checked:
         told = held(f"{checked} of its files are, byte for byte, those that were signed for")
     else:

@@ -517,6 +517,20 @@ def test_what_is_not_here_is_told_and_is_no_pass(world: World, gone: str, checks
     assert all(found.values())
 
 
+def test_evidence_without_an_address_is_said_to_be_in_a_pack_alone(world: World) -> None:
+    """As a trial's is, which publishes nothing."""
+
+    def named(id: str) -> str:
+        data = world.changed(lambda one: one["evidence"][0].update(id=id))
+        world.log(data)
+        return left_open(world, data)["evidence"]
+
+    urn = "urn:uuid:498be2fb-a3a3-56e9-aed5-c7e9a60ed0e2"
+    assert named(urn) == f"{urn} is not here (it has no address; a pack has it)"
+    other = f"{badges.URL}/evidence/a2/record.json"
+    assert named(other) == f"{other} is not here (--online fetches it, a pack has it)"
+
+
 def test_keys_that_came_along_show_nothing_until_they_are_known(world: World) -> None:
     along = Sources(named={}, along=Files(files=world.files))
     found = left_open(world, sources=along)
