@@ -134,12 +134,16 @@ def republish(parts: Parts, *, now: datetime) -> tuple[str, ...]:
 
 def _of_old(found: StatusList, parts: Parts) -> bool:
     """Whether a list is signed by a key that an issuer of a lasting name has replaced."""
-    issuer, signer = issuing(parts)
+    issuer = parts.issuer
     if issuer.method is not Method.WEB or found.body is None:
         return False
-    return all(
-        one["verificationMethod"] != method(issuer, signer) for one in linked.proofs(json.loads(found.body))
-    )
+    # By the public halves: a list that is fresh is in nobody's way while the private one is away.
+    used = {
+        f"{issuer.did}#{did.multikey(key.raw)}"
+        for key in parts.keyring.keys(Purpose.ISSUER)
+        if key.until is None
+    }
+    return all(one["verificationMethod"] not in used for one in linked.proofs(json.loads(found.body)))
 
 
 def due(found: StatusList, now: datetime) -> bool:

@@ -161,6 +161,26 @@ def test_list_that_a_replaced_key_signed_is_signed_anew_at_once(bench: Bench) ->
     assert statuses.republish(bench.parts, now=bench.clock()) == ()
 
 
+def test_fresh_list_is_no_error_while_the_key_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = bench.root / "own" / "issuer.pem"
+    places = {purpose: Place(file=file.with_name(f"{purpose.value}.pem")) for purpose in Purpose}
+    own = Keyring(bench.parts.store, places, passphrase=None, clock=bench.clock)
+    bench.parts = replace(bench.parts, keyring=own)
+    earn(bench)
+    file.rename(file.with_suffix(".away"))
+    own = Keyring(bench.parts.store, places, passphrase=None, clock=bench.clock)
+    bench.parts = replace(bench.parts, keyring=own)
+    with pytest.raises(KeyFault):
+        statuses.issuing(bench.parts)
+    with capture_logs() as lines:
+        assert statuses.republish(bench.parts, now=bench.clock()) == ()
+    assert lines == []
+    bench.clock.move(days=5)
+    with capture_logs() as lines:
+        assert statuses.republish(bench.parts, now=bench.clock()) == ()
+    assert [line["event"] for line in lines] == ["status list not signed; nobody can check its badges"]
+
+
 def test_signature_over_bits_that_changed_meanwhile_is_not_kept(bench: Bench) -> None:
     rows = earn(bench)
     store = bench.parts.store
