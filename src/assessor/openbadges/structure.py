@@ -57,6 +57,8 @@ _BASES = {
 
 #: The type of a learner record, which holds credentials of one person.
 RECORD = "ClrCredential"
+#: Credentials of other types than a badge's, and the class of each.
+_OTHERS = {"EndorsementCredential": "Endorsement", RECORD: "Record"}
 
 #: `name:kind` of each property; a kind with a capital is a class, `*` allows several. Kinds in small letters
 #: are those of `_KINDS`.
@@ -182,18 +184,15 @@ def check(document: Mapping[str, Any]) -> None:
     types = many(document.get("type"))
     if "VerifiableCredential" not in types:
         _refuse("type", "VerifiableCredential among others", document.get("type"))
+    # One that says it is several must be all of them: the rules of one are no way around those of another.
+    found = [kind for name, kind in _OTHERS.items() if name in types]
     badge = _CLASSES["Credential"]
-    badged = any(name in types for name in (badge.type, *badge.also))
-    if RECORD in types and badged:
+    is_badge = any(name in types for name in (badge.type, *badge.also))
+    if RECORD in types and is_badge:
         # Its award would be looked at by no check: those of a record are in it.
         _refuse("type", f"{RECORD} or a badge, not both", document.get("type"))
-    # One that says it is both must be both: the rules of neither are a way around those of the other.
-    others = {"EndorsementCredential": "Endorsement", RECORD: "Record"}
-    named = [kind for name, kind in others.items() if name in types]
-    for kind in named:
+    for kind in [*found, *(["Credential"] if is_badge or not found else [])]:
         _object(document, kind, "")
-    if badged or not named:
-        _object(document, "Credential", "")
     start = _BASES[str(context[0])]
     if start not in document:
         _refuse("the whole", f"the property {start}", "an object without it")
