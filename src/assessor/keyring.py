@@ -356,16 +356,6 @@ def issuer_did(method: Method, url: str, raw: bytes) -> str:
     return did.did_web(url) if method is Method.WEB else did.did_key(raw)
 
 
-def method_id(issuer: str, key: PublicKey) -> str:
-    """How a proof names the key that an issuer signs with.
-
-    Args:
-        issuer: its DID.
-        key: the key.
-    """
-    return f"{issuer}#{did.multikey(key.raw)}"
-
-
 def methods(issuer: str, keys: Iterable[PublicKey]) -> tuple[did.Method, ...]:
     """What an issuer's DID document lists: its keys, retired ones with the time of their end.
 
@@ -375,6 +365,6 @@ def methods(issuer: str, keys: Iterable[PublicKey]) -> tuple[did.Method, ...]:
     """
     named = [key for key in keys if issuer.startswith("did:web:") or did.did_key(key.raw) == issuer]
     return tuple(
-        did.Method(id=method_id(issuer, key), controller=issuer, raw=key.raw, until=key.until)
+        did.Method(id=did.method_id(issuer, key.raw), controller=issuer, raw=key.raw, until=key.until)
         for key in named
     )

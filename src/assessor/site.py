@@ -38,15 +38,13 @@ from assessor.issuer import Issuer, Method
 from assessor.keyring import methods
 from assessor.note import Kind
 from assessor.openbadges import artwork, credential, did, trust
+from assessor.openbadges.sources import PROOF
 from assessor.parts import Parts
 from assessor.rubric import Rubric
 from assessor.signer import Purpose
 from assessor.site_pages import Listed, Pictured, Status
 from assessor.task import Task
 from assessor.tree import File
-
-#: In place of `.json`: a proof that the log has it.
-PROOF = ".tlog-proof"
 
 #: The bytes of a file of the tree as they are, or None.
 There = Callable[[str], bytes | None]

@@ -139,9 +139,7 @@ def _of_old(found: StatusList, parts: Parts) -> bool:
         return False
     # By the public halves: a list that is fresh is in nobody's way while the private one is away.
     used = {
-        f"{issuer.did}#{did.multikey(key.raw)}"
-        for key in parts.keyring.keys(Purpose.ISSUER)
-        if key.until is None
+        did.method_id(issuer.did, key.raw) for key in parts.keyring.keys(Purpose.ISSUER) if key.until is None
     }
     return all(one["verificationMethod"] not in used for one in linked.proofs(json.loads(found.body)))
 
@@ -187,7 +185,7 @@ def issuing(parts: Parts) -> tuple[Issuer, Signer]:
 
 def method(issuer: Issuer, signer: Signer) -> str:
     """The name of the issuer's key in their DID document."""
-    return f"{issuer.did}#{did.multikey(signer.public_raw)}"
+    return did.method_id(issuer.did, signer.public_raw)
 
 
 def _signed(

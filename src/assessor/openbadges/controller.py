@@ -227,7 +227,7 @@ def _stands(method: str, controller: Controller) -> did.Method:
 
 def _same(one: did.Method, method: str, controller: Controller) -> bool:
     """Whether a proof's method is this one: by its id, or by the key that both spell."""
-    spelled = f"{controller.id}#{did.multikey(one.raw)}"
+    spelled = did.method_id(controller.id, one.raw)
     return method in (one.id, spelled) or (method == controller.id and method.startswith("did:key:"))
 
 

@@ -58,6 +58,16 @@ def multikey(raw: bytes) -> str:
     return multibase.base58(_ED25519 + raw)
 
 
+def method_id(controller: str, raw: bytes) -> str:
+    """How a proof names a key: the DID that it belongs to, and the key itself.
+
+    Args:
+        controller: the DID.
+        raw: 32 bytes.
+    """
+    return f"{controller}#{multikey(raw)}"
+
+
 def raw(multikey: str) -> bytes:
     """The 32 bytes of an Ed25519 key in a Multikey.
 
