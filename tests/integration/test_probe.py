@@ -92,6 +92,8 @@ def careless(change: dict[str, Any]) -> Callable[..., dict[str, Any]]:
         made = careful(role, place, **more)
         if role is Role.LEARNER:
             made["HostConfig"] |= change
+            # Else whatever is said of the network says nothing.
+            made["NetworkDisabled"] = False
         return made
 
     return config

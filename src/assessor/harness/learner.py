@@ -17,9 +17,12 @@ from pathlib import Path
 from . import runner, start, stream, zygote
 from .start import COUNTERS, Work
 
+#: What few submissions need, and what those are not to wait for where there is time before.
+_SELDOM = ("asyncio",)
+
 
 def warm(preload: list[str]) -> None:
-    """Import what submissions commonly use, and what the profile names, and become a bare process."""
+    """Import what submissions commonly use, and what is named, and become a bare process."""
     environment = dict(os.environ)
     os.environ.clear()
     os.environ.update(
@@ -45,9 +48,9 @@ def wait(preload: list[str], until: Callable[[], Work], *, rehearse: bool = Fals
     Args:
         preload: modules to import meanwhile.
         until: waits for work.
-        rehearse: on this side there is nothing to rehearse.
+        rehearse: whether to import what few submissions need, so that what many runs come from has it.
     """
-    warm(preload)
+    warm([*preload, *(_SELDOM if rehearse else ())])
     work = until()
     try:
         serve(work)
@@ -84,7 +87,3 @@ def main() -> None:
     """Wait for the start message, then serve the grader: in a container that is the attempt's own."""
     counters = Path(os.environ.get("ASSESSOR_CGROUP", COUNTERS))
     wait(json.loads(os.environ.get("ASSESSOR_PRELOAD", "[]")), lambda: start.ready(counters))
-
-
-if __name__ == "__main__":
-    main()

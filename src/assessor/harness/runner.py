@@ -7,7 +7,6 @@ code that may do anything: nothing that it says is believed on the other side.
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import collections
 import contextlib
@@ -19,11 +18,14 @@ import socket
 import sys
 import types
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import borrowed, decoding, encoding, loading, objects, operations, stream, wire
 from .calls import Ask, Op, Said
 from .plain import ATOMS
+
+if TYPE_CHECKING:
+    import asyncio
 
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter)
 _REQUEST_BYTES = 1 << 30
@@ -252,6 +254,8 @@ class Runner:
         raise wire.WireError(f"expected an operation, got {op}")
 
     def _await(self, awaitable: Any, start: bool) -> Any:
+        import asyncio  # only here: it takes half of the time that this side needs to come up
+
         # One loop for the process's life: what the submission schedules in it stays alive between calls.
         if self._loop is None:
             self._loop = asyncio.new_event_loop()

@@ -48,6 +48,7 @@ def ready(counters: Path = COUNTERS) -> Work:
     os.dup2(null, 1)
     os.close(null)
     gc.freeze()  # one run's alone: to look for garbage first would take longer than it saves
+    gc.enable()
     os.write(out, frames.encode(b'{"kind":"ready"}'))
     return Work(start=start, out=out, counters=counters)
 

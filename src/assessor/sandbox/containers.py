@@ -243,8 +243,11 @@ def config(role: Role, place: Place, *, image: str, calls: Filter) -> dict[str, 
     }
     return {
         "Image": image,
+        "Cmd": ["python3", "-m", "harness.alone", str(role)],
         "User": f"{uid}:{uid}",
         "WorkingDir": SCRATCH,
+        # Nothing to connect either, not even to nothing: for that alone the engine starts itself twice over.
+        "NetworkDisabled": True,
         "Hostname": "sandbox",
         "Env": [f"{name}={value}" for name, value in environment.items()],
         "Labels": {**place.labels, protocol.LABEL_ROLE: str(role)},

@@ -121,7 +121,7 @@ class UnsafeLocal:
             "ASSESSOR_CGROUP": str(folder / "none"),
         }
         process = subprocess.Popen(
-            [self.python, "-m", f"{_PACKAGE}.{role}"],
+            [self.python, "-m", f"{_PACKAGE}.alone", str(role)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
