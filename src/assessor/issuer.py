@@ -110,12 +110,20 @@ _Image = Annotated[
 class IssuerModel(authored.Strict):
     """issuer.yaml."""
 
-    name: Annotated[authored.Text, Field(max_length=200)]
-    url: _Url
-    did: Annotated[Literal["web", "key"], authored.one_of("web", "key")] | None = None
-    description: authored.Text | None = None
-    email: _Email | None = None
-    image: _Image | None = None
+    name: Annotated[authored.Text, Field(max_length=200)] = Field(description="As people know it.")
+    url: _Url = Field(description="Where what it publishes is found, without a slash at the end.")
+    did: Annotated[Literal["web", "key"], authored.one_of("web", "key")] | None = Field(
+        default=None,
+        description="How it is named: `web` by its domain, where keys may change, `key` by the key itself. "
+        "Without it `web`, or `key` for an address on this machine.",
+    )
+    description: authored.Text | None = Field(
+        default=None, description="A few sentences for whoever checks a badge."
+    )
+    email: _Email | None = Field(default=None, description="Where to ask.")
+    image: _Image | None = Field(
+        default=None, description="Its picture, a file beside issuer.yaml, at most 64 KiB."
+    )
 
 
 def load(data: bytes, *, named: Named, image: Callable[[str], bytes]) -> Issuer:
