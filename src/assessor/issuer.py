@@ -99,7 +99,13 @@ def _https(value: object) -> object:
 _Url = Annotated[
     str,
     BeforeValidator(_https),
-    Field(max_length=300, json_schema_extra={"pattern": "^https?://[^/?#@]+(/[^/?#]+)*$"}),
+    Field(
+        max_length=300,
+        json_schema_extra={
+            "pattern": "^https?://[^/?#@]+(/[^/?#]+)*$",
+            "patternErrorMessage": f"expected {_URL_WORDS}",
+        },
+    ),
 ]
 _Email = Annotated[str, *authored.matching(r"[^@\s]{1,64}@[^@\s]{1,255}", "an e-mail address")]
 _Image = Annotated[
