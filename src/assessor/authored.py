@@ -22,8 +22,9 @@ from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
 
 import pydantic
+import pydantic.json_schema
 import yaml
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, core_schema
 
 from assessor.errors import FileInvalid
 
@@ -137,10 +138,43 @@ def load(data: bytes, path: str, model: type[Model]) -> Model:
     return read(data, path).parse(model)
 
 
+class _Schema(pydantic.json_schema.GenerateJsonSchema):
+    """Without `null`, which no authored file may hold, and without titles that only repeat the key."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        made = super().default_schema(schema)
+        if made.get("default") is None or isinstance(made["default"], dict):
+            made.pop("default", None)  # of several keys, an editor would fill in those that hold nothing, too
+        return made
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
 def schema(model: type[Strict], *, title: str) -> dict[str, Any]:
     """The JSON Schema of a model, for editors. Source: JSON Schema 2020-12."""
-    made = model.model_json_schema(by_alias=True)
+    made = model.model_json_schema(by_alias=True, schema_generator=_Schema)
+    for part in made.get("$defs", {}).values():
+        del part["title"]  # a class's name, which tells an author nothing
+    _bound(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
+
+
+def _bound(part: Any) -> None:
+    """Name bounds of numbers as JSON Schema does: pydantic keeps its own words behind a validator."""
+    if isinstance(part, list):
+        for item in part:
+            _bound(item)
+    elif isinstance(part, dict):
+        if part.get("type") == "integer":
+            for said, meant in (("ge", "minimum"), ("le", "maximum")):
+                if said in part:
+                    part[meant] = part.pop(said)
+        for item in part.values():
+            _bound(item)
 
 
 def text(data: bytes, path: str) -> str:
@@ -203,7 +237,12 @@ def matching(pattern: str, expected: str) -> tuple[pydantic.BeforeValidator, Any
             return str(value)
         return value
 
-    return pydantic.BeforeValidator(check), pydantic.Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
+    # Editors that run the YAML language server show the second in place of the first.
+    told: dict[str, Any] = {
+        "pattern": f"^(?:{pattern})$",
+        "patternErrorMessage": f"expected {expected}",
+    }
+    return pydantic.BeforeValidator(check), pydantic.Field(json_schema_extra=told)
 
 
 def one_of(*words: str) -> pydantic.BeforeValidator:

@@ -122,10 +122,12 @@ _Url = Annotated[
 class CompetencyModel(authored.Strict):
     """A competency of a criterion or a task."""
 
-    framework: authored.Text
-    code: authored.Text
-    name: authored.Text
-    url: _Url | None = None
+    framework: authored.Text = Field(description="Who names the skill: ESCO, SFIA, CASE, CTDL, or own.")
+    code: authored.Text = Field(
+        description="Its key in that framework. Badges know a skill by framework and code alone."
+    )
+    name: authored.Text = Field(description="Its name in that framework.")
+    url: _Url | None = Field(default=None, description="Where it is described.")
 
     def competency(self) -> Competency:
         """The plain value."""
@@ -135,41 +137,65 @@ class CompetencyModel(authored.Strict):
 class LevelModel(authored.Strict):
     """One level."""
 
-    id: authored.Id
-    title: authored.Text
-    threshold: _Percent = Field(alias="from")
+    id: authored.Id = Field(description="Its name in records and badges.")
+    title: authored.Text = Field(description="Its name for people.")
+    threshold: _Percent = Field(
+        alias="from",
+        description="The least that reaches it, percent; each level needs more than the one before.",
+    )
 
 
 class CriterionModel(authored.Strict):
     """One criterion."""
 
-    id: authored.Id
-    title: authored.Text
-    description: authored.Text | None = None
-    weight: _Share
-    scored_by: Annotated[Literal["tests", "review"], authored.one_of("tests", "review")]
-    competency: CompetencyModel | None = None
-    gate: _Share | None = None
-    levels: tuple[LevelModel, ...] = ()
-    marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = None
+    id: authored.Id = Field(
+        description="Its name in `@pytest.mark.criterion`, in expect.yaml and in records."
+    )
+    title: authored.Text = Field(description="Its name for people.")
+    description: authored.Text | None = Field(
+        default=None, description="What reaching it means, for learners and reviewers."
+    )
+    weight: _Share = Field(
+        description="Its share of the whole, percent; those of all criteria add up to 100."
+    )
+    scored_by: Annotated[Literal["tests", "review"], authored.one_of("tests", "review")] = Field(
+        description="What gives its points: the tests that name it, or a person."
+    )
+    competency: CompetencyModel | None = Field(default=None, description="The skill that it shows.")
+    gate: _Share | None = Field(
+        default=None,
+        description="The percent of this criterion without which nothing passes, whatever the rest earns.",
+    )
+    levels: tuple[LevelModel, ...] = Field(
+        default=(), description="Levels of the skill that it shows, ascending."
+    )
+    marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="The most that a reviewer can give; where `scored_by` is `review`, and only there.",
+    )
 
 
 class PassModel(authored.Strict):
     """The award rule."""
 
-    threshold: _Share = Field(alias="from")
+    threshold: _Share = Field(alias="from", description="The percent of the whole that passes.")
 
 
 class RubricModel(authored.Strict):
     """rubrics/<id>.yaml."""
 
-    id: authored.Id
-    version: authored.Version
-    title: authored.Text
-    criteria: Annotated[tuple[CriterionModel, ...], Field(min_length=1, max_length=50)]
-    default: authored.Id | None = None
-    levels: tuple[LevelModel, ...] = ()
-    passing: PassModel = Field(alias="pass")
+    id: authored.Id = Field(description="Its name in task.yaml: that of the file.")
+    version: authored.Version = Field(description="Yours to raise with every change; in quotes.")
+    title: authored.Text = Field(description="Its name for people, one line.")
+    criteria: Annotated[tuple[CriterionModel, ...], Field(min_length=1, max_length=50)] = Field(
+        description="What is judged."
+    )
+    default: authored.Id | None = Field(
+        default=None,
+        description="The criterion that tests without a mark feed. Without it each test needs a mark.",
+    )
+    levels: tuple[LevelModel, ...] = Field(default=(), description="Levels of the whole, ascending.")
+    passing: PassModel = Field(alias="pass", description="What passes, gates apart.")
 
 
 def load(data: bytes, *, rubric_id: str) -> Rubric:

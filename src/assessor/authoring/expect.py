@@ -41,9 +41,15 @@ class Expectation:
 class ExpectModel(authored.Strict):
     """expect.yaml."""
 
-    summary: authored.Text
-    criteria: Annotated[tuple[authored.Id, ...], Field(min_length=1, max_length=50)]
-    tests: Annotated[tuple[authored.Text, ...], Field(min_length=1, max_length=500)] | None = None
+    summary: authored.Text = Field(description="What is wrong with the work, one line.")
+    criteria: Annotated[tuple[authored.Id, ...], Field(min_length=1, max_length=50)] = Field(
+        description="Criteria that lose points; all others keep full marks."
+    )
+    tests: Annotated[tuple[authored.Text, ...], Field(min_length=1, max_length=500)] | None = Field(
+        default=None,
+        description="Ids of the tests that fail; all others pass. `*` stands for any text. Without it any "
+        "tests of those criteria.",
+    )
 
 
 def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expectation:
