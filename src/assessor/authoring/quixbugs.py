@@ -35,8 +35,8 @@ _PROGRAMS, _RIGHT, _TESTS, _CASES = (
 )
 _LOADER, _NODE = "load_testdata", "node"
 #: Seconds of one call. Half of the mistakes are loops without an end, and each test of such a program takes
-#: them all; what is right takes a few hundredths.
-_CALL_S = 2
+#: them all; what is right takes a few hundredths. But where tests skip a case for its time, others are slow.
+_CALL_S, _SLOW_CALL_S = 2, 20
 _WALL_S = 60
 _CONFTEST = '''"""Stands for the collection's own conftest.py: the tests import the program handed in.
 
@@ -113,7 +113,7 @@ def read(program: Path, *, prefix: str = PREFIX) -> Imported:
     if (folder / f"{_PROGRAMS}/{name}_test.py").exists():
         notes.append(f"{_PROGRAMS}/{name}_test.py: left out, it prints and tests nothing")
     made = {
-        "task.yaml": _task(task_id, title, [path, *as_it_is]),
+        "task.yaml": _task(task_id, title, [path, *as_it_is], call_s=_SLOW_CALL_S if slow else _CALL_S),
         "README.md": _brief(title, path, asked, [*as_it_is]).encode(),
         "tests/conftest.py": _CONFTEST.replace("{slow}", pprint.pformat(slow, width=100)).encode(),
         f"tests/{test}": tests,
@@ -137,7 +137,7 @@ def read(program: Path, *, prefix: str = PREFIX) -> Imported:
     )
 
 
-def _task(task_id: str, title: str, required: list[str]) -> bytes:
+def _task(task_id: str, title: str, required: list[str], *, call_s: int) -> bytes:
     return imported.document(
         {
             "id": task_id,
@@ -147,7 +147,7 @@ def _task(task_id: str, title: str, required: list[str]) -> bytes:
             "level": "intermediate",
             "minutes": 30,
             "sandbox": SANDBOX,
-            "limits": {"wall_s": _WALL_S, "call_s": _CALL_S},
+            "limits": {"wall_s": _WALL_S, "call_s": call_s},
             "submission": {"required": required, "allow": ["*.py"]},
             "tests": {"modules": [path.split("/")[0].removesuffix(".py") for path in required]},
             "rubric": task_id,
