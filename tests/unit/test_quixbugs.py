@@ -56,7 +56,7 @@ def test_what_the_tests_skip_is_left_out_and_named(copy: Path) -> None:
         "python_testcases/test_double.py: 1 case is skipped by the tests themselves and does not count",
     )
     assert b"call_s: 20" in made.files["task.yaml"]
-    assert b"call_s: 2\n" in quixbugs.read(last).files["task.yaml"]
+    assert b"call_s: 4\n" in quixbugs.read(last).files["task.yaml"]
     assert "SLOW = [[1000000]]" in made.files["tests/conftest.py"].decode()
     assert quixbugs.read(last).notes == (
         "python_programs/last_value_test.py: left out, it prints and tests nothing",

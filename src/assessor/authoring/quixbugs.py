@@ -36,7 +36,7 @@ _PROGRAMS, _RIGHT, _TESTS, _CASES = (
 _LOADER, _NODE = "load_testdata", "node"
 #: Seconds of one call. Half of the mistakes are loops without an end, and each test of such a program takes
 #: them all; what is right takes a few hundredths. But where tests skip a case for its time, others are slow.
-_CALL_S, _SLOW_CALL_S = 2, 20
+_CALL_S, _SLOW_CALL_S = 4, 20
 _WALL_S = 60
 _CONFTEST = '''"""Stands for the collection's own conftest.py: the tests import the program handed in.
 
