@@ -8,11 +8,16 @@ the work and comparing is left to `prove`.
     tests:                                               optional: these fail, all others pass
       - "test_care.py::test_argument_is_left_alone[median-8]"
       - "test_edges.py::test_mode*"                      * stands for any text, all else for itself
+    failures:                                            optional: how they fail, as "reason: message"
+      every: ["timeout*"]                                each failed test fails in one of these ways
+      first: ["timeout*", "memory*"]                     the first that fails does
+      some: ["timeout*"]                                 at least one that fails does
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -31,11 +36,46 @@ class Expectation:
         summary: what is wrong with it, one line.
         criteria: ids of the criteria that lose points; at least one.
         tests: ids of the tests that fail, all of them; None where the author names criteria alone.
+        failures: how they fail; None where any way will do.
     """
 
     summary: str
     criteria: frozenset[str]
     tests: frozenset[str] | None
+    failures: FailuresModel | None = None
+
+
+_Ways = Annotated[tuple[authored.Text, ...], Field(min_length=1, max_length=50)]
+
+
+class FailuresModel(authored.Strict):
+    """How the tests fail: patterns of a reason and the first line of its message."""
+
+    every: _Ways | None = Field(
+        default=None,
+        description="Each failed test fails in one of these ways: patterns of `reason: message`, in which `*` "
+        "stands for any text.",
+    )
+    first: _Ways | None = Field(
+        default=None, description="The first test that fails does so in one of these."
+    )
+    some: _Ways | None = Field(default=None, description="At least one failed test fails in one of these.")
+
+    def against(self, told: Sequence[tuple[str, str]]) -> list[str]:
+        """What is not as it must be; empty when all is.
+
+        Args:
+            told: id and failure of each test that failed, at least one, in the lock's order.
+        """
+        found = []
+        if self.every is not None:
+            others = [one for one in told if not _any(self.every, one[1])]
+            found += [_unlike("every failure", self.every, one) for one in others[:1]]
+        if self.first is not None and not _any(self.first, told[0][1]):
+            found.append(_unlike("the first failure", self.first, told[0]))
+        if self.some is not None and not any(_any(self.some, why) for _, why in told):
+            found.append(_unlike("at least one failure", self.some, told[0]))
+        return found
 
 
 class ExpectModel(authored.Strict):
@@ -49,6 +89,9 @@ class ExpectModel(authored.Strict):
         default=None,
         description="Ids of the tests that fail; all others pass. `*` stands for any text. Without it any "
         "tests of those criteria.",
+    )
+    failures: FailuresModel | None = Field(
+        default=None, description="How the tests fail. Without it any way will do."
     )
 
 
@@ -76,8 +119,10 @@ def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expec
                 f'expected a criterion of rubric {rubric.id} that tests score, got "{name}"{hint}',
             )
     criteria = frozenset(model.criteria)
+    if model.failures is not None and not model.failures.model_dump(exclude_none=True):
+        raise document.invalid(("failures",), "expected every, first or some, got none of them")
     if model.tests is None:
-        return Expectation(summary=model.summary, criteria=criteria, tests=None)
+        return Expectation(summary=model.summary, criteria=criteria, tests=None, failures=model.failures)
     named: set[str] = set()
     for at, pattern in enumerate(model.tests):
         found = [test.id for test in manifest.tests if matcher(pattern).fullmatch(test.id)]
@@ -94,7 +139,9 @@ def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expec
             f"expected those that the named tests feed: {', '.join(sorted(fed))}, "
             f"got {', '.join(sorted(criteria))}",
         )
-    return Expectation(summary=model.summary, criteria=criteria, tests=frozenset(named))
+    return Expectation(
+        summary=model.summary, criteria=criteria, tests=frozenset(named), failures=model.failures
+    )
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
@@ -105,3 +152,11 @@ def matcher(pattern: str) -> re.Pattern[str]:
 def schema() -> dict[str, Any]:
     """JSON Schema of expect.yaml."""
     return authored.schema(ExpectModel, title="expect.yaml")
+
+
+def _any(patterns: Sequence[str], text: str) -> bool:
+    return any(matcher(pattern).fullmatch(text) for pattern in patterns)
+
+
+def _unlike(which: str, patterns: Sequence[str], told: tuple[str, str]) -> str:
+    return f"expected {which} to be {' or '.join(patterns)}, got {told[0]}: {told[1]}"

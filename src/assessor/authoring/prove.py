@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from assessor import catalog, results, scoring
+from assessor import catalog, report, results, scoring
 from assessor.authoring import expect, trial
 from assessor.authoring.expect import Expectation
 from assessor.authoring.trial import Trial
@@ -123,7 +123,9 @@ def prove(
         made = trial.run(frozen, files, where=f"tasks/{task_id}/{folder}", sandbox=sandbox, label=label)
         on_trial(folder, made)
         folded = results.fold(frozen.manifest, made.events, made.end)
-        found = judge(folder, folded, frozen.rubric, expected.get(folder))
+        found = judge(
+            folder, folded, frozen.rubric, expected.get(folder), starter_at_most=task.starter_at_most
+        )
         tried.append(found)
         on_tried(found)
     return Proof(task_id=task_id, digest=task.digest, tried=tuple(tried))
@@ -134,6 +136,8 @@ def judge(
     folded: tuple[results.TestResult, ...],
     rubric: Rubric,
     expected: Expectation | None,
+    *,
+    starter_at_most: int | None = None,
 ) -> Tried:
     """What a piece of work came to, against what it has to.
 
@@ -142,6 +146,7 @@ def judge(
         folded: its results.
         rubric: scores them.
         expected: what must fail, for known-bad work.
+        starter_at_most: percent of the whole that the starter may earn; None where the task does not say.
     """
     assessment = scoring.score(rubric, folded)
     criteria = {
@@ -149,12 +154,15 @@ def judge(
         for one in assessment.criteria
         if one.given_by is scoring.GivenBy.TESTS
     }
-    failed = tuple(result.id for result in folded if not result.passed)
+    told = [(result.id, _why(result)) for result in folded if not result.passed]
+    failed = tuple(name for name, _ in told)
     lost = [name for name, fraction in criteria.items() if fraction < 1]
     if expected is not None:
         problems = _against(expected, lost, failed)
+        if expected.failures is not None and told:
+            problems += expected.failures.against(told)
     elif folder == "starter":
-        problems = [] if lost else ["expected less than full marks, got full marks"]
+        problems = _of_starter(rubric, criteria, lost, starter_at_most)
     else:
         problems = [f"expected full marks, got failed: {_names(failed)}"] if failed else []
     return Tried(
@@ -180,6 +188,29 @@ def _against(expected: Expectation, lost: list[str], failed: tuple[str, ...]) ->
         if more:
             problems.append(f"expected to pass, got failed: {_names(more)}")
     return problems
+
+
+def _of_starter(
+    rubric: Rubric, criteria: dict[str, Fraction], lost: list[str], at_most: int | None
+) -> list[str]:
+    """A starter that works may pass every test where its author says so and a reviewer gives the rest."""
+    if at_most is None:
+        return [] if lost else ["expected less than full marks, got full marks"]
+    weights = {one.id: one.weight for one in rubric.criteria}
+    earned = sum((share * weights[name] for name, share in criteria.items()), Fraction(0))
+    if earned <= at_most:
+        return []
+    return [
+        f"expected at most {at_most} % of the whole, as starter.at_most says, "
+        f"got {report.percent(earned / 100)}"
+    ]
+
+
+def _why(result: results.TestResult) -> str:
+    """Reason and first line of the message, as `Trial.failures` tells them."""
+    first = next((line for line in result.message.splitlines() if line.strip()), "")
+    reason = result.reason.value if result.reason else "failed"
+    return f"{reason}: {first}" if first else reason
 
 
 def _expectation(
