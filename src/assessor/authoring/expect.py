@@ -53,7 +53,7 @@ class FailuresModel(authored.Strict):
 
     every: _Ways | None = Field(
         default=None,
-        description="Each failed test fails in one of these ways: patterns of `reason: message`, in which `*` "
+        description="Each failed test fails in one of these ways: patterns of `reason: message` in which `*` "
         "stands for any text.",
     )
     first: _Ways | None = Field(
