@@ -171,6 +171,7 @@ def outcome(told: report.Feedback, frozen: Frozen) -> RenderableType:
         parts.append(Text(f"visible tests: {told.visible.passed} of {told.visible.total} passed"))
     if told.hidden is not None:
         parts.append(Text(f"hidden tests:  {told.hidden.passed} of {told.hidden.total} passed"))
+    parts += [line for check in told.checks if not check.passed for line in _check(check)]
     for test in told.tests:
         if not test.passed:
             parts.append(Text(f"\n✗ {report.shown(test.name)} ({test.reason})", style="bold red"))
@@ -182,9 +183,21 @@ def outcome(told: report.Feedback, frozen: Frozen) -> RenderableType:
     return Group(*parts)
 
 
+def _check(check: report.CheckFeedback) -> list[RenderableType]:
+    """A static check that does not hold: its title, then a line for each finding."""
+    lines: list[RenderableType] = [Text(f"\n✗ {report.line(check.title)} ({check.reason})", style="bold red")]
+    for one in check.findings:
+        where = f"{report.line(one.path)}:{one.line}"
+        lines.append(Text(f"{where}: {report.line(one.rule)}: {report.line(one.sentence)}"))
+    if check.more:
+        lines.append(Text(f"and {check.more} more", style="dim"))
+    return lines
+
+
 def feedback(judged: judging.Judged) -> report.Feedback:
     """What the task's policy lets the learner see."""
-    return report.feedback(judged.frozen.task.policy, judged.results, judged.assessment, judged.marks)
+    policy = judged.frozen.task.policy
+    return report.feedback(policy, judged.results, judged.assessment, judged.marks, judged.checks)
 
 
 def _verdict(told: report.Feedback, frozen: Frozen) -> Text:
@@ -210,7 +223,8 @@ def _criteria(told: report.Feedback, frozen: Frozen) -> Table:
         criterion = frozen.rubric.criterion(one.criterion_id)
         assert criterion is not None, "the assessment has the rubric's criteria"
         counts = "" if one.counts is None else f"{one.counts.passed} of {one.counts.total}"
-        by = "review" if criterion.scored_by.value == "review" else f"tests {counts}".strip()
+        what = {"review": "review", "tests": f"tests {counts}", "static": f"source {counts}"}
+        by = what[criterion.scored_by.value].strip()
         if one.comment:
             by += f": {report.shown(one.comment)}"
         table.add_row(

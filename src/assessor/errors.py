@@ -12,6 +12,7 @@
     │   ├── SettingInvalid      a setting is missing or makes no sense
     │   ├── EngineMissing       no container engine that holds every limit
     │   ├── ImageFault          an image is missing or does not build
+    │   ├── ToolMissing         a program that judging needs is not installed, or does not start
     │   ├── StoreFault          the database cannot be read or written
     │   ├── BlobFault           the blob store cannot be read or written
     │   ├── QueueFault          the queue server cannot be reached
@@ -107,6 +108,10 @@ class EngineMissing(OperatorError):
 
 class ImageFault(OperatorError):
     """An image is missing or does not build."""
+
+
+class ToolMissing(OperatorError):
+    """A program that judging needs is not installed, is another version, or does not start."""
 
 
 class StoreFault(OperatorError):

@@ -17,6 +17,7 @@ import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
 from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
+from assessor.inspection import CheckResult
 from assessor.note import Kind
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
@@ -39,6 +40,11 @@ class Judged:
     assessment: scoring.Assessment
     report: bytes
 
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """What static checks came to."""
+        return () if self.run.inspection is None else self.run.inspection.results
+
 
 def judge(attempt_id: str, parts: Parts) -> Judged:
     """Score an attempt from what is stored of it; touches nothing.
@@ -58,7 +64,8 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     events = [protocol.parse_event(line) for line in parts.store.events(attempt_id)]
     folded = results.fold(frozen.manifest, events, ran.outcome.end)
     marks = parts.store.marks(attempt.id)
-    assessment = scoring.score(frozen.rubric, folded, marks)
+    checks = () if ran.inspection is None else ran.inspection.results
+    assessment = scoring.score(frozen.rubric, folded, marks, checks)
     return Judged(
         submission=submission,
         attempt=attempt,
@@ -73,6 +80,7 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
             assessment=assessment,
             marks=marks,
             problems=results.problems(events),
+            checks=checks,
         ),
     )
 
@@ -169,7 +177,7 @@ def review(
     judged = judge(attempt_id, parts)
     mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
     # Refuses a mark that does not fit, before anything is kept.
-    scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark))
+    scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark), judged.checks)
     marked = attempt_id
     if judged.attempt.state is AttemptState.JUDGED:
         marked = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock()).id
@@ -295,6 +303,7 @@ def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes
             )
             for mark in judged.marks
         ),
+        inspection=judged.run.inspection,
     )
     run_note = evidence.run(
         submission=judged.submission.id,

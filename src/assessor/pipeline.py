@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from assessor import bundle, catalog, intake, judging, logs, personal
+from assessor import bundle, catalog, inspector, intake, judging, logs, personal
 from assessor.errors import (
     AssessorError,
     BlobFault,
@@ -31,6 +31,8 @@ from assessor.errors import (
     StoreFault,
     TryRefused,
 )
+from assessor.inspection import Inspection
+from assessor.inspection import Reason as CheckReason
 from assessor.lease import Lease
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
@@ -174,7 +176,8 @@ def run(lease: Lease, parts: Parts) -> None:
 
     Raises:
         LeaseLost: another worker has the attempt now.
-        SandboxFault, OperatorError: ours; the attempt is to be tried again.
+        SandboxFault, OperatorError: ours; the attempt is to be tried again. ToolMissing, one of these: its
+            sources cannot be looked at here.
         Pressed: processes of the learner went while memory is short; who knows why.
     """
     if parts.sandbox is None:
@@ -183,7 +186,10 @@ def run(lease: Lease, parts: Parts) -> None:
     with logs.stage("prepare"):
         frozen = judging.thaw(submission.snapshot, parts)
         files = bundle.unpack(parts.blobs.get(submission.bundle), expected=submission.bundle).files
-    killed = False
+    # Before the sandbox: where the analyser is missing, no run is made in vain.
+    with logs.stage("inspect"):
+        looked = inspector.inspect(frozen.rubric, files)
+    killed = _took_memory(looked)
 
     def keep(event: protocol.Event) -> None:
         nonlocal killed
@@ -209,8 +215,13 @@ def run(lease: Lease, parts: Parts) -> None:
         finished_at=parts.clock(),
         host=parts.host,
         versions=parts.versions,
+        inspection=looked,
     )
     lease.finish(RUN.dump_json(finished), now=parts.clock())
+
+
+def _took_memory(looked: Inspection | None) -> bool:
+    return looked is not None and any(one.reason is CheckReason.MEMORY for one in looked.results)
 
 
 #: What the kernel makes, too, when the whole machine is out of memory: learners' processes go first.

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from assessor import authored, digest
+from assessor import authored, digest, staticfile
+from assessor.staticfile import StaticCheck
 
 
 class ScoredBy(StrEnum):
@@ -20,6 +21,7 @@ class ScoredBy(StrEnum):
 
     TESTS = "tests"  #: the tests that feed it
     REVIEW = "review"  #: a person's mark
+    STATIC = "static"  #: checks of its source, which run nothing of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ class Criterion:
         competency: the skill that it shows, or None.
         gate: the percent of this criterion without which nothing passes, or None.
         levels: ascending by threshold; may be empty.
-        marks: the most that a reviewer can give; None where tests score.
+        marks: the most that a reviewer can give, or None where no person scores.
+        checks: static checks that score it, at least one where they do; else empty.
     """
 
     id: str
@@ -79,6 +82,7 @@ class Criterion:
     gate: int | None
     levels: tuple[Level, ...]
     marks: int | None
+    checks: tuple[StaticCheck, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +162,11 @@ class CriterionModel(authored.Strict):
     weight: _Share = Field(
         description="Its share of the whole, percent; those of all criteria add up to 100."
     )
-    scored_by: Annotated[Literal["tests", "review"], authored.one_of("tests", "review")] = Field(
-        description="What gives its points: the tests that name it, or a person."
+    scored_by: Annotated[
+        Literal["tests", "review", "static"], authored.one_of("tests", "review", "static")
+    ] = Field(
+        description="What gives its points: the tests that name it, a person, or checks of the source that "
+        "run nothing of it."
     )
     competency: CompetencyModel | None = Field(default=None, description="The skill that it shows.")
     gate: _Share | None = Field(
@@ -172,6 +179,10 @@ class CriterionModel(authored.Strict):
     marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = Field(
         default=None,
         description="The most that a reviewer can give; where `scored_by` is `review`, and only there.",
+    )
+    checks: Annotated[tuple[staticfile.CheckModel, ...], Field(max_length=50)] = Field(
+        default=(),
+        description="Static checks; where `scored_by` is `static`, and only there, at least one.",
     )
 
 
@@ -228,6 +239,9 @@ def schema() -> dict[str, Any]:
     return authored.schema(RubricModel, title="rubric")
 
 
+_SCORES = {"tests": "tests score", "review": "a reviewer scores", "static": "static checks score"}
+
+
 def _check(document: authored.Document, model: RubricModel) -> None:
     seen: set[str] = set()
     for at, one in enumerate(model.criteria):
@@ -237,14 +251,27 @@ def _check(document: authored.Document, model: RubricModel) -> None:
         seen.add(one.id)
         if one.scored_by == "review" and one.marks is None:
             raise document.invalid(here, 'expected the key "marks": the most that a reviewer can give')
-        if one.scored_by == "tests" and one.marks is not None:
-            raise document.invalid((*here, "marks"), "expected none: tests score this criterion")
+        if one.scored_by != "review" and one.marks is not None:
+            raise document.invalid(
+                (*here, "marks"), f"expected none: {_SCORES[one.scored_by]} this criterion"
+            )
+        if one.scored_by == "static" and not one.checks:
+            raise document.invalid(here, 'expected the key "checks": at least one static check')
+        if one.scored_by != "static" and one.checks:
+            raise document.invalid(
+                (*here, "checks"), f"expected none: {_SCORES[one.scored_by]} this criterion"
+            )
+        staticfile.check(document, (*here, "checks"), one.checks)
         _ascending(document, (*here, "levels"), one.levels)
     _ascending(document, ("levels",), model.levels)
     weights = sum(one.weight for one in model.criteria)
     if weights != 100:
         raise document.invalid(("criteria",), f"expected weights that add up to 100, got {weights}")
     fed = [one.id for one in model.criteria if one.scored_by == "tests"]
+    if not fed and any(one.scored_by == "static" for one in model.criteria):
+        raise document.invalid(
+            ("criteria",), "expected a criterion that tests score: what code looks like says not what it does"
+        )
     if model.default is not None and model.default not in fed:
         hint = authored.nearest(model.default, fed)
         raise document.invalid(
@@ -274,6 +301,7 @@ def _criterion(model: CriterionModel) -> Criterion:
         gate=model.gate,
         levels=_levels(model.levels),
         marks=model.marks,
+        checks=tuple(map(staticfile.made, model.checks)),
     )
 
 

@@ -448,13 +448,13 @@ def test_star_stands_for_any_text_and_brackets_for_themselves(root: Path) -> Non
         ("summary: s\ncriteria: [right]\nonly: true\n", '3:1: unknown key "only"'),
         (
             "summary: s\ncriteria: [rigth]\n",
-            '2:12: criteria.0: expected a criterion of rubric r that tests score, got "rigth"; '
-            'did you mean "right"?',
+            "2:12: criteria.0: expected a criterion of rubric r that tests or static checks score, "
+            'got "rigth"; did you mean "right"?',
         ),
         (
             "summary: s\ncriteria: [clear]\n",
-            '2:12: criteria.0: expected a criterion of rubric r that tests score, got "clear"; '
-            "known: edges, right",
+            "2:12: criteria.0: expected a criterion of rubric r that tests or static checks score, "
+            'got "clear"; known: edges, right',
         ),
         (
             'summary: s\ncriteria: [right]\ntests: ["test_t.py::test_F[1]"]\n',
@@ -497,4 +497,4 @@ def test_text_without_a_star_matches_itself_alone(text: str) -> None:
 
 
 def test_schema_knows_its_keys() -> None:
-    assert set(expect.schema()["properties"]) == {"summary", "criteria", "tests", "failures"}
+    assert set(expect.schema()["properties"]) == {"summary", "criteria", "tests", "failures", "static"}

@@ -13,12 +13,13 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 #: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
 ROOMS = """
     errors waiting settings digest bundle limits logs
-    authored profile rubric manifest rules taskfile task svg requirement badgefile achievement issuer catalog
+    analysis authored profile staticfile rubric manifest rules taskfile task
+    svg requirement badgefile achievement issuer catalog
     entry zips tars archive intake
     harness
     sandbox
     pressure memory gauge
-    results scoring record evidence merit
+    results inspection scoring record evidence merit inspector
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger migrations database keyrows leaves tiles log passes awards revocations learners leases

@@ -12,12 +12,13 @@ the work and comparing is left to `prove`.
       every: ["timeout*"]                                each failed test fails in one of these ways
       first: ["timeout*", "memory*"]                     the first that fails does
       some: ["timeout*"]                                 at least one that fails does
+    static: {structure: [duplication]}                   optional: these static checks fail, all others pass
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -37,12 +38,14 @@ class Expectation:
         criteria: ids of the criteria that lose points; at least one.
         tests: ids of the tests that fail, all of them; None where the author names criteria alone.
         failures: how they fail; None where any way will do.
+        static: criterion and id of the static checks that fail, all of them; None where none is named.
     """
 
     summary: str
     criteria: frozenset[str]
     tests: frozenset[str] | None
     failures: FailuresModel | None = None
+    static: frozenset[tuple[str, str]] | None = None
 
 
 _Ways = Annotated[tuple[authored.Text, ...], Field(min_length=1, max_length=50)]
@@ -93,6 +96,10 @@ class ExpectModel(authored.Strict):
     failures: FailuresModel | None = Field(
         default=None, description="How the tests fail. Without it any way will do."
     )
+    static: dict[str, Annotated[tuple[authored.Id, ...], Field(min_length=1, max_length=50)]] | None = Field(
+        default=None,
+        description="Ids of the static checks that do not pass, by criterion; all others do.",
+    )
 
 
 def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expectation:
@@ -105,24 +112,29 @@ def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expec
         manifest: knows the tests.
 
     Raises:
-        FileInvalid: the file is wrong, or names a criterion or a test that there is not, or a criterion that
-            the named tests do not feed.
+        FileInvalid: the file is wrong, or names a criterion, a test or a static check that there is not, or a
+            criterion that the named tests or checks do not feed.
     """
     document = authored.read(data, path)
     model = document.parse(ExpectModel)
-    scored = [one.id for one in rubric.criteria if one.scored_by is ScoredBy.TESTS]
+    by_tests = {one.id for one in rubric.criteria if one.scored_by is ScoredBy.TESTS}
+    scored = [one.id for one in rubric.criteria if one.scored_by is not ScoredBy.REVIEW]
     for at, name in enumerate(model.criteria):
         if name not in scored:
             hint = authored.nearest(name, scored)
             raise document.invalid(
                 ("criteria", at),
-                f'expected a criterion of rubric {rubric.id} that tests score, got "{name}"{hint}',
+                f"expected a criterion of rubric {rubric.id} that tests or static checks score, "
+                f'got "{name}"{hint}',
             )
     criteria = frozenset(model.criteria)
     if model.failures is not None and not model.failures.model_dump(exclude_none=True):
         raise document.invalid(("failures",), "expected every, first or some, got none of them")
+    static = None if model.static is None else _checks(document, model.static, rubric, criteria - by_tests)
     if model.tests is None:
-        return Expectation(summary=model.summary, criteria=criteria, tests=None, failures=model.failures)
+        return Expectation(
+            summary=model.summary, criteria=criteria, tests=None, failures=model.failures, static=static
+        )
     named: set[str] = set()
     for at, pattern in enumerate(model.tests):
         found = [test.id for test in manifest.tests if matcher(pattern).fullmatch(test.id)]
@@ -133,15 +145,43 @@ def load(data: bytes, path: str, *, rubric: Rubric, manifest: Manifest) -> Expec
             )
         named.update(found)
     fed = {test.criterion for test in manifest.tests if test.id in named}
-    if fed != criteria:
+    if fed != criteria & by_tests:
         raise document.invalid(
             ("criteria",),
             f"expected those that the named tests feed: {', '.join(sorted(fed))}, "
-            f"got {', '.join(sorted(criteria))}",
+            f"got {', '.join(sorted(criteria & by_tests)) or 'none'}",
         )
     return Expectation(
-        summary=model.summary, criteria=criteria, tests=frozenset(named), failures=model.failures
+        summary=model.summary,
+        criteria=criteria,
+        tests=frozenset(named),
+        failures=model.failures,
+        static=static,
     )
+
+
+def _checks(
+    document: authored.Document,
+    named: Mapping[str, tuple[str, ...]],
+    rubric: Rubric,
+    criteria: frozenset[str],
+) -> frozenset[tuple[str, str]]:
+    """The named checks, each known, of just the criteria that static checks score and that lose points."""
+    known = {one.id: [check.id for check in one.checks] for one in rubric.criteria if one.checks}
+    for criterion, ids in named.items():
+        for at, name in enumerate(ids):
+            if name not in known.get(criterion, ()):
+                hint = authored.nearest(name, known.get(criterion, ()))
+                raise document.invalid(
+                    ("static", criterion, at), f'expected a static check of {criterion}, got "{name}"{hint}'
+                )
+    if set(named) != criteria:
+        raise document.invalid(
+            ("static",),
+            f"expected checks of the criteria that lose points: {', '.join(sorted(criteria)) or 'none'}, "
+            f"got of {', '.join(sorted(named)) or 'none'}",
+        )
+    return frozenset((criterion, name) for criterion, ids in named.items() for name in ids)
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
