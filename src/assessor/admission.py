@@ -90,13 +90,13 @@ def snapshots_under(connection: sa.Connection, task_id: str, version: str) -> se
     found: set[str] = set()
     table, used = ledger.regrades.c, sa.exists().where(_A.submission_id == _S.id, _A.state.not_in(UNUSED))
     query = sa.select(_S.snapshot).where(_S.task_id == task_id, _S.task_version == version)
-    while True:
+    last: str | None = ""
+    while last is not None:
         # An index leads from one snapshot to the next: thousands of the same cost nothing.
-        next_ = query.where(_S.snapshot > max(found, default="")).order_by(_S.snapshot).limit(1)
-        row: str | None = connection.execute(next_).scalar()
-        if row is None:
-            break
-        found.add(row)
+        after = query.where(_S.snapshot > last).order_by(_S.snapshot).limit(1)
+        last = connection.execute(after).scalar()
+        if last is not None:
+            found.add(last)
     kept = {
         one for one in found if connection.execute(query.where(_S.snapshot == one, used).limit(1)).first()
     }

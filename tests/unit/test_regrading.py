@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from assessor import awarding, judging, ledger, pipeline, regraded, regrading, reproduce, settling
+from assessor import (
+    awarding,
+    judging,
+    ledger,
+    pipeline,
+    regraded,
+    regrading,
+    reproduce,
+    settling,
+    versioning,
+)
 from assessor.errors import FileInvalid, NotFound, RegradeRefused, TryRefused
 from assessor.regraded import Change
 from assessor.sandbox.protocol import Order
@@ -66,6 +76,15 @@ def test_edited_task_takes_nothing_in_until_its_version_is_raised(bench: Bench) 
     assert len(bench.parts.store.results("sum")) == 2
     edit(bench, "# strict", version="1.1")
     bench.submit(passing(1), learner="bob")
+
+
+def test_tasks_that_would_take_nothing_in_are_told_beforehand(bench: Bench) -> None:
+    parts = bench.parts
+    judge(bench, 3)
+    assert versioning.unraised(bench.tasks, parts.store, parts.blobs) == ()
+    edit(bench, "# strict")
+    (told,) = versioning.unraised(bench.tasks, parts.store, parts.blobs)
+    assert "expected it to be raised from 1.0: 1 result stands under it" in str(told)
 
 
 def test_work_that_waits_stands_under_its_version_too(bench: Bench) -> None:
