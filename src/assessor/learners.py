@@ -13,7 +13,7 @@ it still, and its bit can be set.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -200,9 +200,12 @@ class Learners(Database):
 
     def doom(self, digest: str) -> None:
         """Note that this blob is to be removed, unless a row names it."""
+        self.doom_all([digest])
+
+    def doom_all(self, digests: Iterable[str]) -> None:
+        """Note that these blobs are to be removed, those apart that a row names."""
         with self.writing() as connection:
-            if not needed(connection, digest):
-                schema.doom(connection, [digest])
+            schema.doom(connection, [one for one in digests if not needed(connection, one)])
 
     def discard(self, digest: str, remove: Callable[[str], None]) -> None:
         """Remove a blob unless something needs it, without a word written: on a full disk too.

@@ -241,8 +241,7 @@ def _apply(regrade: Regrade, parts: Parts, *, by: str, reason: str, revoke: bool
             attempt_id=one.attempt.id, record=record, run=run, envelope=envelope, key_id=signing.key_id
         )
         held.append(Held(attempt=one.attempt, evidence=row))
-    for name in dict.fromkeys(map(digest.sha256, files)):
-        parts.store.doom(name)
+    parts.store.doom_all(dict.fromkeys(map(digest.sha256, files)))
     try:
         parts.blobs.put_all(files)
         closed = parts.store.apply_regrade(  # 3

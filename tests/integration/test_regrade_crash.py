@@ -55,7 +55,7 @@ def test_killed_while_starting(bench: Bench, step: str) -> None:
 
 APPLYING = {
     "signed": after(judging, "signed", times=2),
-    "files announced": after(Store, "doom", times=6),
+    "files announced": after(Store, "doom_all"),
     "files written": after(Blobs, "put_all"),
     "closed": after(regrades, "_close"),
     "first result counts": after(regrades, "_count"),
