@@ -40,6 +40,8 @@ _STATE_STYLE = {
     AttemptState.JUDGED: "green",
     AttemptState.UNJUDGED: "magenta",
     AttemptState.SUPERSEDED: "dim",
+    AttemptState.HELD: "blue",
+    AttemptState.DROPPED: "dim",
 }
 
 
@@ -57,7 +59,7 @@ def exit_status(attempt: Attempt) -> int:
     """The command line's exit status for an attempt: 0 passed, 1 failed, 3 not judged, 4 awaiting review."""
     if attempt.state is AttemptState.AWAITING_REVIEW:
         return 4
-    if attempt.state is not AttemptState.JUDGED:
+    if attempt.state not in (AttemptState.JUDGED, AttemptState.HELD):
         return 3
     return 0 if attempt.verdict == scoring.Verdict.PASSED else 1
 
@@ -85,7 +87,7 @@ def attempt_values(submission: Submission, attempt: Attempt, found: Place | None
     return {
         "submission": submission.id,
         "task": submission.task_id,
-        "task_version": submission.task_version,
+        "task_version": attempt.task_version or submission.task_version,
         "bundle": submission.bundle,
         "attempt": attempt.id,
         "number": attempt.number,

@@ -3,7 +3,8 @@
     results -> score -> record -> sign -> store -> publish
 
 Comes in: an attempt that has run. `judge` touches nothing, so that a result can be looked at any time;
-`conclude` keeps it. A worker concludes what it ran; a review and a rescore conclude again.
+`conclude` keeps it. A worker concludes what it ran; a review and a rescore conclude again. What a regrade of
+a task has made is held, unsigned, until `regrading` applies it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     submission = parts.store.submission(attempt.submission_id)
     # An erased learner's events are gone: scored again without them, it would seem to have failed.
     parts.store.learner_of(submission.id)
-    frozen = thaw(submission.snapshot, parts)
+    frozen = thaw(attempt.judged_with(submission), parts)
     note = parts.store.run(attempt_id)
     if note is None:
         raise NotFound(f"attempt {attempt_id}: expected a finished run, got none")
@@ -102,18 +103,20 @@ def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> At
 
 def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptState:
     judged = judge(attempt_id, parts)
-    if judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW:
+    waits = judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW
+    if waits or judged.attempt.on_trial:
+        # Nothing is signed of either: a review is open, or the regrade that made it is not applied.
         conclusion = Conclusion(
-            state=AttemptState.AWAITING_REVIEW,
+            state=AttemptState.AWAITING_REVIEW if waits else AttemptState.HELD,
             verdict=judged.assessment.verdict.value,
             score=judged.assessment.total,
-            level=None,
+            level=None if waits else judged.assessment.level,
             evidence=None,
             report=parts.blobs.put(judged.report),
         )
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-        log.info("awaiting review", score=str(judged.assessment.total))
-        return AttemptState.AWAITING_REVIEW
+        log.info("awaiting review" if waits else "held", score=str(judged.assessment.total))
+        return conclusion.state
     try:
         files = _kept(judged, parts, claim)
     except KeyRetired as error:
@@ -133,7 +136,7 @@ def _kept(judged: Judged, parts: Parts, claim: Claim | None) -> dict[str, bytes]
         LeaseLost: another worker has the attempt now; nothing was kept.
     """
     signing = parts.signer
-    record, run_note, envelope = _signed(judged, parts, signing)
+    record, run_note, envelope = signed(judged, parts, signing)
     names = parts.blobs.put_all([record, run_note, envelope, judged.report])
     conclusion = Conclusion(
         state=AttemptState.JUDGED,
@@ -276,14 +279,28 @@ def published(attempt_id: str, parts: Parts) -> Path:
     attempt, row = parts.store.attempt(attempt_id), parts.store.evidence(attempt_id)
     if row is None:
         raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {attempt.state.value}")
-    frozen = thaw(parts.store.submission(attempt.submission_id).snapshot, parts)
+    frozen = thaw(attempt.judged_with(parts.store.submission(attempt.submission_id)), parts)
     record, run_note, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
     pem = parts.keyring.public(row.key_id).pem
     return parts.publisher.publish(attempt_id, _files(record, run_note, envelope, frozen, row.key_id, pem))
 
 
-def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes, bytes]:
-    """The record of a judged attempt, the note of its run, and the signed envelope over both."""
+def signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes, bytes]:
+    """The record of a judged attempt, the note of its run, and the signed envelope over both.
+
+    Raises:
+        NotFound: its learner was erased.
+    """
+    record, run_note = documents(judged, parts)
+    return record, run_note, proof.seal(evidence.statement(record, run_note), signing)
+
+
+def documents(judged: Judged, parts: Parts) -> tuple[bytes, bytes]:
+    """The record of a judged attempt and the note of its run, as they are to be signed.
+
+    Raises:
+        NotFound: its learner was erased.
+    """
     salt = parts.store.salt(judged.submission.learner_id)
     record = evidence.record(
         frozen=judged.frozen,
@@ -317,7 +334,7 @@ def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes
         versions=judged.run.versions,
         outcome=judged.run.outcome,
     )
-    return record, run_note, proof.seal(evidence.statement(record, run_note), signing)
+    return record, run_note
 
 
 def _files(

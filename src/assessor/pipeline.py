@@ -18,10 +18,11 @@ from pathlib import Path
 
 import structlog
 
-from assessor import bundle, catalog, inspector, intake, judging, logs, personal
+from assessor import bundle, catalog, inspector, intake, judging, logs, personal, versioning
 from assessor.errors import (
     AssessorError,
     BlobFault,
+    FileInvalid,
     KeyFault,
     LeaseLost,
     Pressed,
@@ -67,7 +68,7 @@ def submit(
 
     Raises:
         NotFound: there is no such task.
-        AuthorError: the task is not ready to be judged.
+        AuthorError: the task is not ready to be judged, or was changed under a version that has results.
         UploadRefused, TryRefused, RateLimited: nothing was kept.
         Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
@@ -75,6 +76,7 @@ def submit(
         parts.gauge.require_intake()
     task = tasks.task(task_id)
     snapshot = catalog.freeze(tasks, task_id)
+    alike = versioning.require_raised(task, snapshot, parts.store, parts.blobs)
     received = intake.receive(upload, rules=task.submission, spool=spool)
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
@@ -94,8 +96,9 @@ def submit(
             now=parts.clock(),
             queue_class=queue_class or task.policy.queue_class,
             rate=parts.rate,
+            alike=alike,
         )
-    except (TryRefused, RateLimited):
+    except (TryRefused, RateLimited, FileInvalid):
         # Blobs come before the rows that name them; these files are named by none, and must not stay.
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)
@@ -184,7 +187,7 @@ def run(lease: Lease, parts: Parts) -> None:
         raise SettingInvalid("expected a sandbox to run the attempt in, this process was wired without one")
     submission = parts.store.submission(lease.claim.attempt.submission_id)
     with logs.stage("prepare"):
-        frozen = judging.thaw(submission.snapshot, parts)
+        frozen = judging.thaw(lease.claim.attempt.judged_with(submission), parts)
         files = bundle.unpack(parts.blobs.get(submission.bundle), expected=submission.bundle).files
     # Before the sandbox: where the analyser is missing, no run is made in vain.
     with logs.stage("inspect"):

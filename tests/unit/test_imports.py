@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 ROOMS = """
     errors waiting settings digest bundle limits logs
     analysis authored profile staticfile rubric manifest rules taskfile task
-    svg requirement badgefile achievement issuer catalog
+    svg requirement badgefile achievement issuer freezing catalog versions
     entry zips tars archive intake
     harness
     sandbox
@@ -23,13 +23,15 @@ ROOMS = """
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger migrations database keyrows leaves tiles log passes awards revocations learners leases
-    attempts admission store blobs backup personal publish tree keyring
-    parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
+    attempts admission queued standings regrades store blobs backup personal publish tree keyring
+    parts judging versioning lease pipeline ahead statuses deserving granting settling awarding regraded
+    regrading roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup testing
-    display display_run display_preview cli_health cli_operate cli_check cli_import cli_tasks cli_author
-    cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli __main__ __init__
+    display display_run display_preview cli_health cli_operate cli_check cli_import cli_versions cli_tasks
+    cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli __main__
+    __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
