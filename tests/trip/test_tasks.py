@@ -16,7 +16,7 @@ from tests import boxes
 
 ROOT = Path(__file__).parents[2]
 TASKS = catalog.load(ROOT)
-#: Every gate, and as many runs and mutants as fit into a quarter of a minute a task.
+#: Every gate, with few runs and mutants; script/check-tasks has them all.
 SAMPLE = check.Asked(runs=2, mutants=10)
 
 
@@ -70,3 +70,20 @@ def test_one_task_has_a_criterion_that_a_reviewer_marks() -> None:
         if any(one.scored_by is ScoredBy.REVIEW for one in TASKS.rubric(task.rubric_id).criteria)
     ]
     assert reviewed == ["log-report"]
+
+
+def test_every_authored_file_names_its_schema_once() -> None:
+    places = {
+        "tasks/*/task.yaml": "../../schemas/task.json",
+        "tasks/*/faulty/*/expect.yaml": "../../../../schemas/expect.json",
+        "rubrics/*.yaml": "../schemas/rubric.json",
+        "badges/*.yaml": "../schemas/badge.json",
+        "sandboxes/*/sandbox.yaml": "../../schemas/sandbox.json",
+    }
+    for pattern, schema in places.items():
+        found = sorted(ROOT.glob(pattern))
+        assert found
+        for path in found:
+            lines = path.read_text().splitlines()
+            assert lines[0] == f"# yaml-language-server: $schema={schema}", path
+            assert sum("yaml-language-server" in line for line in lines) == 1, path
