@@ -5,8 +5,8 @@ digest; the bell that wakes workers is in `jobs`. Every method is one transactio
 
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
 do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
-have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. All of
-them together are `Store`.
+have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. People
+are in `users`, `cohorts` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import sqlalchemy as sa
 
 from assessor import admission, attempts, awards, leases, schema
 from assessor.attempts import Attempts
+from assessor.audit import Audit
 from assessor.awards import Awards
+from assessor.cohorts import Cohorts
 from assessor.errors import NotFound
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
@@ -36,7 +38,9 @@ from assessor.schema import (
     Submission,
     WorkerRow,
 )
+from assessor.users import Users
 from assessor.waiting import Class, Rate
+from assessor.webhooks import Webhooks
 
 __all__ = [
     "OPEN",
@@ -59,7 +63,7 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
+class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Cohorts, Audit, Webhooks):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(

@@ -21,8 +21,8 @@ ROOMS = """
     results scoring record evidence merit
     signer keyfile proof verify report page
     merkle note openbadges
-    schema ledger migrations database keyrows leaves tiles log passes awards revocations learners leases
-    attempts admission store blobs backup personal publish tree keyring
+    schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
+    audit sessions tokens users cohorts webhooks learners leases attempts admission store blobs backup personal publish tree keyring
     parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
