@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, awards, leases, schema
+from assessor import accounts, admission, attempts, awards, leases, schema
 from assessor.attempts import Attempts
 from assessor.audit import Audit
 from assessor.awards import Awards
@@ -83,6 +83,7 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Coho
         queue_class: Class = Class.NORMAL,
         rate: Rate | None = None,
         dedupe: bool = False,
+        key: admission.Key | None = None,
     ) -> tuple[Submission, Attempt, tuple[str, ...]]:
         """Keep a submission and queue its first attempt, if the task's policy allows one more try.
 
@@ -97,6 +98,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Coho
             rate: how often a learner may hand in, whatever the task, or None for any number.
             dedupe: give the submission back that this learner made of the same files for the same
                 snapshot, with its newest attempt, where there is one that uses a try.
+            key: what the client calls it; give the submission back that it stands for already, with its
+                newest attempt.
 
         Returns:
             The submission, its attempt, and the ids of the attempts that it superseded.
@@ -104,10 +107,14 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Coho
         Raises:
             TryRefused: no try is left, or not yet; the text says when.
             RateLimited: too many of late; the text says when to come back.
+            KeyReused: the key stands for something else that was asked.
             NotFound: no such learner.
         """
         with self.writing() as connection:
             admission.lock(connection, learner_id)
+            before = None if key is None else admission.known(connection, key)
+            if before is not None:
+                return attempts.read_submission(connection, before), attempts.newest(connection, before), ()
             if dedupe:
                 same = admission.same(connection, learner_id, task_id, snapshot, bundle)
                 if same is not None:
@@ -129,6 +136,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Coho
                     received_at=now,
                 )
             )
+            if key is not None:
+                admission.keep(connection, key, id, now)
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
             turns = [one.turn for one in replaced if one.queue_class is queue_class]
@@ -142,6 +151,12 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Coho
                 now=now,
             )
             return attempts.read_submission(connection, id), attempt, tuple(one.id for one in replaced)
+
+    def forget_keys(self, *, before: datetime) -> int:
+        """Let the keys of submissions that came before a time be free again; how many."""
+        table = accounts.submission_keys
+        with self.writing() as connection:
+            return connection.execute(table.delete().where(table.c.made_at < before)).rowcount
 
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.

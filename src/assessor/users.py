@@ -108,6 +108,8 @@ class Users(Sessions, Tokens):
             raise AccountRefused(f"expected an e-mail address, got {email!r}")
         if not 1 <= len(name) <= NAME:
             raise AccountRefused(f"user {email}: expected a name of 1 to {NAME} characters, got {len(name)}")
+        if any(unicodedata.category(one) == "Cc" for one in name):
+            raise AccountRefused(f"user {email}: expected a name without control characters, got {name!r}")
         with self.writing() as connection:
             learner_id = _learner(connection, email, seed, adopt=adopt) if Role.LEARNER in asked else None
             new = accounts.users.insert().values(
