@@ -4,7 +4,9 @@
     ├── LearnerError            the learner can mend it
     │   ├── UploadRefused       an upload breaks the intake rules; nothing was kept
     │   ├── TryRefused          the task's policy allows no further try now
-    │   └── RateLimited         too many submissions in a short time; the text says when to come back
+    │   ├── RateLimited         too many submissions in a short time; the text says when to come back
+    │   ├── AccountRefused      an account, password, role or invitation that the rules do not allow
+    │   └── KeyReused           an idempotency key that stood for another submission
     ├── AuthorError             the author of a task, rubric, sandbox or badge can mend it
     │   ├── FileInvalid         an authored file is wrong: carries file, line and column
     │   └── ManifestStale       the lock of test ids does not fit the tests
@@ -67,6 +69,14 @@ class TryRefused(LearnerError):
 
 class RateLimited(LearnerError):
     """A learner has handed in too often of late; nothing was kept, the text says when to come back."""
+
+
+class AccountRefused(LearnerError):
+    """An account, password, role or invitation that the rules do not allow; nothing was changed."""
+
+
+class KeyReused(LearnerError):
+    """An idempotency key came with another submission than the one it stood for; nothing was kept."""
 
 
 class AuthorError(AssessorError):

@@ -19,10 +19,12 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, intake, judging, logs, personal
+from assessor.admission import Key
 from assessor.errors import (
     AssessorError,
     BlobFault,
     KeyFault,
+    KeyReused,
     LeaseLost,
     Pressed,
     QueueFault,
@@ -50,6 +52,7 @@ def submit(
     parts: Parts,
     ring: Callable[[str, int], None],
     queue_class: Class | None = None,
+    key: Key | None = None,
 ) -> tuple[Submission, Attempt, intake.Received]:
     """Take an upload in and queue its first attempt.
 
@@ -62,11 +65,12 @@ def submit(
         parts: the world.
         ring: tells the queue; a queue that is away loses nothing, the sweep rings again.
         queue_class: the class that it waits in, or None for the task's own.
+        key: what the client calls it, or None. What it stands for already is given back as it is.
 
     Raises:
         NotFound: there is no such task.
         AuthorError: the task is not ready to be judged.
-        UploadRefused, TryRefused, RateLimited: nothing was kept.
+        UploadRefused, TryRefused, RateLimited, KeyReused: nothing was kept.
         Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
     if parts.gauge is not None:
@@ -92,8 +96,9 @@ def submit(
             now=parts.clock(),
             queue_class=queue_class or task.policy.queue_class,
             rate=parts.rate,
+            key=key,
         )
-    except (TryRefused, RateLimited):
+    except (TryRefused, RateLimited, KeyReused):
         # Blobs come before the rows that name them; these files are named by none, and must not stay.
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)

@@ -5,8 +5,8 @@ digest; the bell that wakes workers is in `jobs`. Every method is one transactio
 
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
 do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
-have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. All of
-them together are `Store`.
+have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. People
+are in `users`, `cohorts` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, awards, leases, schema
+from assessor import accounts, admission, attempts, awards, leases, schema
 from assessor.attempts import Attempts
+from assessor.audit import Audit
 from assessor.awards import Awards
+from assessor.cohorts import Cohorts
 from assessor.errors import NotFound
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
@@ -36,7 +38,9 @@ from assessor.schema import (
     Submission,
     WorkerRow,
 )
+from assessor.users import Users
 from assessor.waiting import Class, Rate
+from assessor.webhooks import Webhooks
 
 __all__ = [
     "OPEN",
@@ -59,7 +63,7 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
+class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Cohorts, Audit, Webhooks):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(
@@ -79,6 +83,7 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
         queue_class: Class = Class.NORMAL,
         rate: Rate | None = None,
         dedupe: bool = False,
+        key: admission.Key | None = None,
     ) -> tuple[Submission, Attempt, tuple[str, ...]]:
         """Keep a submission and queue its first attempt, if the task's policy allows one more try.
 
@@ -93,6 +98,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
             rate: how often a learner may hand in, whatever the task, or None for any number.
             dedupe: give the submission back that this learner made of the same files for the same
                 snapshot, with its newest attempt, where there is one that uses a try.
+            key: what the client calls it; give the submission back that it stands for already, with its
+                newest attempt.
 
         Returns:
             The submission, its attempt, and the ids of the attempts that it superseded.
@@ -100,10 +107,14 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
         Raises:
             TryRefused: no try is left, or not yet; the text says when.
             RateLimited: too many of late; the text says when to come back.
+            KeyReused: the key stands for something else that was asked.
             NotFound: no such learner.
         """
         with self.writing() as connection:
             admission.lock(connection, learner_id)
+            before = None if key is None else admission.known(connection, key)
+            if before is not None:
+                return attempts.read_submission(connection, before), attempts.newest(connection, before), ()
             if dedupe:
                 same = admission.same(connection, learner_id, task_id, snapshot, bundle)
                 if same is not None:
@@ -125,6 +136,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
                     received_at=now,
                 )
             )
+            if key is not None:
+                admission.keep(connection, key, id, now)
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
             turns = [one.turn for one in replaced if one.queue_class is queue_class]
@@ -138,6 +151,12 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations):
                 now=now,
             )
             return attempts.read_submission(connection, id), attempt, tuple(one.id for one in replaced)
+
+    def forget_keys(self, *, before: datetime) -> int:
+        """Let the keys of submissions that came before a time be free again; how many."""
+        table = accounts.submission_keys
+        with self.writing() as connection:
+            return connection.execute(table.delete().where(table.c.made_at < before)).rowcount
 
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.

@@ -1,0 +1,97 @@
+"""A gradebook as others read it: CSV for spreadsheets, plain values for programs.
+
+Comes in: an assignment and the grades of `cohorts`. Goes out: text, or JSON values.
+
+Names are what people call themselves, and a spreadsheet takes a cell that begins with `=` for a formula. So
+a cell that a spreadsheet might reckon with gets an apostrophe before it, which they take for *this is text*.
+Source: OWASP, CSV Injection.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from assessor.cohorts import Assignment, Grade
+
+COLUMNS = ("name", "email", "verdict", "score_percent", "submitted_at", "late", "tries", "waiting", "attempt")
+
+#: What a formula can begin with, in every width that spreadsheets know.
+_RECKONED = frozenset("=+-@\N{MINUS SIGN}")
+
+
+def values(assignment: Assignment, grades: Iterable[Grade]) -> dict[str, Any]:
+    """A gradebook as JSON values: scores as `[numerator, denominator]`, times in ISO 8601."""
+    return {
+        "assignment": assignment.id,
+        "cohort": assignment.cohort_id,
+        "task": assignment.task_id,
+        "title": assignment.title,
+        "opens_at": None if assignment.opens_at is None else assignment.opens_at.isoformat(),
+        "due_at": None if assignment.due_at is None else assignment.due_at.isoformat(),
+        "counts": assignment.counts.value,
+        "grades": [
+            {
+                "user": one.user.id,
+                "name": one.user.name,
+                "email": one.user.email,
+                "attempt": one.attempt_id,
+                "verdict": one.verdict,
+                "score": None if one.score is None else [one.score.numerator, one.score.denominator],
+                "submitted_at": None if one.submitted_at is None else one.submitted_at.isoformat(),
+                "late": one.late,
+                "tries": one.tries,
+                "waiting": one.waiting,
+            }
+            for one in grades
+        ],
+    }
+
+
+def as_csv(grades: Iterable[Grade]) -> str:
+    """A gradebook as CSV: a header, then one line a learner, each cell in quotes. Source: RFC 4180.
+
+    Scores are percent to two places, rounded down: nobody is shown more than they have.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for one in grades:
+        row = (
+            one.user.name,
+            one.user.email,
+            one.verdict or "",
+            "" if one.score is None else _percent(int(one.score * 10_000)),
+            "" if one.submitted_at is None else one.submitted_at.isoformat(timespec="seconds"),
+            "late" if one.late else "",
+            str(one.tries),
+            str(one.waiting),
+            one.attempt_id or "",
+        )
+        writer.writerow([cell(value) for value in row])
+    return text.getvalue()
+
+
+def cell(value: str) -> str:
+    """A cell's text that no spreadsheet reckons with: an apostrophe goes before what might begin a formula.
+
+    What hides in front of it is looked through: spreadsheets trim blanks, and read full-width forms as plain
+    ones. NUL characters go, since readers of CSV end a cell there.
+    """
+    value = value.replace("\0", "")
+    seen = unicodedata.normalize("NFKC", value[:64])
+    if value[:1] in ("\t", "\r", "\n"):
+        return "'" + value
+    first = next((one for one in seen if not (one.isspace() or unicodedata.category(one) in _UNSEEN)), "")
+    return "'" + value if first in _RECKONED and first else value
+
+
+#: Categories of characters that nobody sees: controls, formats (zero-width, marks of direction).
+_UNSEEN = ("Cc", "Cf")
+
+
+def _percent(hundredths: int) -> str:
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
