@@ -38,6 +38,7 @@ from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_publish import publishing
 from assessor.cli_tasks import author
 from assessor.cli_verify import check
+from assessor.cli_web import over_the_web
 from assessor.errors import AssessorError, VerificationFailed, VerificationOpen, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -88,7 +89,7 @@ for command in for_tasks:
 main.add_command(author)
 main.add_command(badges)
 main.add_command(keys_)
-for command in (*operate, *writing, *issue, *hand_out, *publishing, *check):
+for command in (*operate, *writing, *issue, *hand_out, *publishing, *check, *over_the_web):
     main.add_command(command)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

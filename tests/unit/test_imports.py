@@ -27,8 +27,8 @@ ROOMS = """
     parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    probe doctor health healthserver wiring checkup testing
-    display display_run display_preview cli_health cli_operate cli_users cli_cohorts cli_check cli_import
+    probe doctor health healthserver wiring checkup web testing
+    display display_run display_preview cli_health cli_operate cli_web cli_users cli_cohorts cli_check cli_import
     cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()

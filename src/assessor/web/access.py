@@ -119,7 +119,7 @@ def of(route: APIRoute) -> Access:
     """
     found = [one for one in _calls(route.dependant) if isinstance(one, Access)]
     if len(found) != 1:
-        methods = ",".join(sorted(route.methods))
+        methods = ",".join(sorted(route.methods or ()))
         raise TypeError(f"{methods} {route.path}: expected allow(...) once, got it {len(found)} times")
     return found[0]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
@@ -24,13 +25,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from assessor import __version__
-from assessor.errors import SettingInvalid
+from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
 from assessor.web import access, problems, rendering, signin
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
 from assessor.web.pages import home
 from assessor.web.problems import Caught
+from assessor.web.visitor import Visitor
 
 #: Every router, in the order in which paths are looked for.
 ROUTERS: tuple[APIRouter, ...] = (home.pages, signin.pages)
@@ -55,6 +57,10 @@ class Link:
     words: str
     path: str
     roles: frozenset[Role] = frozenset()
+
+    def shown_to(self, visitor: Visitor | None) -> bool:
+        """Whether this visitor sees it."""
+        return not self.roles or (visitor is not None and bool(self.roles & visitor.roles))
 
 
 #: The menu; what no router answers is left out.
@@ -108,6 +114,9 @@ def make(here: Context, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
         app.router.routes.extend(one.routes)
     app.mount("/static", Files(directory=rendering.STATIC), name="static")
     app.mount("/vendor", Files(directory=rendering.VENDOR), name="vendor")
+    nothing = access.router()
+    nothing.add_api_route("/{path:path}", _nothing, include_in_schema=False)
+    app.router.routes.extend(nothing.routes)
     check(app.routes)
     paths = {route.path for route in app.routes if isinstance(route, APIRoute)}
     here.renderer.menu(tuple(link for link in MENU if link.path in paths), paths)
@@ -120,7 +129,9 @@ def check(routes: Sequence[BaseRoute]) -> None:
         if isinstance(route, Mount) and isinstance(route.app, Files):
             continue
         if not isinstance(route, access.Guarded):
-            raise TypeError(f"{getattr(route, 'path', route)}: expected a route of access.router(), got another")
+            raise TypeError(
+                f"{getattr(route, 'path', route)}: expected a route of access.router(), got another"
+            )
         access.of(route)
 
 
@@ -136,6 +147,11 @@ class Files(StaticFiles):
                 "public, max-age=31536000, immutable" if known else "public, max-age=300"
             )
         return response
+
+
+def _nothing(path: str, visitor: Annotated[Visitor, access.allow(access.PUBLIC)]) -> Response:
+    """Who looks for what is not there is counted and greeted like everybody else."""
+    raise NotFound("There is no page at this address.")
 
 
 @asynccontextmanager

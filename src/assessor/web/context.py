@@ -25,6 +25,7 @@ from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
 
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """Everything that handlers touch.
@@ -38,6 +39,7 @@ class Context:
         renderer: makes pages of templates.
         throttle: counts requests.
         provider: whom people may sign in with beside their password, or None.
+        hashing: held while a password is hashed: each takes 64 MiB, and all share this machine.
         new_secret: gives a fresh secret: 43 characters, 256 bits, safe in an address.
         uploads: folder in which uploads are kept while they are received.
     """
@@ -50,6 +52,7 @@ class Context:
     renderer: Renderer
     throttle: Throttle
     provider: Provider | None
+    hashing: threading.BoundedSemaphore
     new_secret: Callable[[], str]
     uploads: Path
 

@@ -20,7 +20,7 @@ POLICY = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-#: For pages that show a stranger's document as it came, such as evidence: no script, and an origin of its own.
+#: For pages that show a document as it came, such as evidence: no script, and an origin of its own.
 SANDBOX = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 
 FIXED = {
@@ -59,7 +59,7 @@ class Secured:
             return
         request_id = secrets.token_hex(8)
         head = scope["method"] == "HEAD"
-        scope = scope | {"state": {**scope.get("state", {}), "request_id": request_id}}
+        scope = {**scope, "state": {**scope.get("state", {}), "request_id": request_id}}
         if head:
             # The server drops the body: it has the method from the scope that it made.
             scope["method"] = "GET"
@@ -71,7 +71,7 @@ class Secured:
                     headers.setdefault(name, value)
                 headers["X-Request-Id"] = request_id
             elif head and message["type"] == "http.response.body":
-                message = message | {"body": b""}
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, secured)

@@ -19,10 +19,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import httpx
+import pydantic
+import requests
 import structlog
+import urllib3
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import OAuth2Client
+from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -62,7 +64,7 @@ class Person:
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config={"strict": True, "extra": "forbid"})
 class Leaving:
     """What a browser keeps while it is at the provider's.
 
@@ -90,14 +92,14 @@ class Leaving:
             SignInRefused: it is none.
         """
         try:
-            values = json.loads(bytes.fromhex(text))
-            if not all(isinstance(one, str) for one in values.values()):
-                raise TypeError
-            return cls(**values)
-        except (ValueError, TypeError, AttributeError):
+            return _LEAVING.validate_json(bytes.fromhex(text))
+        except ValueError:
             raise SignInRefused(
                 "expected a sign-in that was begun in this browser, got none: please begin again"
             ) from None
+
+
+_LEAVING = pydantic.TypeAdapter(Leaving)
 
 
 class Provider:
@@ -106,15 +108,11 @@ class Provider:
     Args:
         config: its address and what it calls us.
         redirect_uri: where it sends browsers back to.
-        transport: how it is reached, or None: over the network.
     """
 
-    def __init__(
-        self, config: Oidc, *, redirect_uri: str, transport: httpx.BaseTransport | None = None
-    ) -> None:
+    def __init__(self, config: Oidc, *, redirect_uri: str) -> None:
         self.config = config
         self._redirect_uri = redirect_uri
-        self._transport = transport
         self._lock = threading.Lock()
         self._metadata: dict[str, Any] | None = None
         self._keys: KeySet | None = None
@@ -154,11 +152,17 @@ class Provider:
         endpoint = self._endpoint("token_endpoint")
         try:
             with self._client() as client:
-                got = client.fetch_token(endpoint, code=answer["code"], code_verifier=leaving.verifier)
+                got = client.fetch_token(
+                    endpoint,
+                    code=answer["code"],
+                    code_verifier=leaving.verifier,
+                    timeout=PATIENCE_S,
+                    allow_redirects=False,
+                )
         except AuthlibBaseError as error:
             log.info("a code was refused by the provider", error=str(error)[:200])
             raise _refused("code") from error
-        except (httpx.HTTPError, ValueError) as error:
+        except (requests.RequestException, ValueError) as error:
             raise ProviderAway(f"OpenID provider {self.config.issuer}: no token: {error}") from error
         token = got.get("id_token")
         if not isinstance(token, str):
@@ -196,9 +200,7 @@ class Provider:
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise _refused("sub")
         if not isinstance(email, str) or claims.get("email_verified") is not True:
-            raise SignInRefused(
-                f"expected an e-mail address that {self.config.name} has verified, got none"
-            )
+            raise SignInRefused(f"expected an e-mail address that {self.config.name} has verified, got none")
         return Person(
             issuer=self.config.issuer,
             subject=subject,
@@ -206,16 +208,13 @@ class Provider:
             name=name.strip()[:200] if isinstance(name, str) and name.strip() else email.partition("@")[0],
         )
 
-    def _client(self) -> OAuth2Client:
-        return OAuth2Client(
+    def _client(self) -> OAuth2Session:
+        return OAuth2Session(
             client_id=self.config.client_id,
             client_secret=self.config.client_secret,
             scope="openid email profile",
             redirect_uri=self._redirect_uri,
             code_challenge_method="S256",
-            timeout=PATIENCE_S,
-            follow_redirects=False,
-            transport=self._transport,
         )
 
     def _endpoint(self, name: str) -> str:
@@ -243,18 +242,18 @@ class Provider:
 
     def _get(self, url: str) -> dict[str, Any]:
         try:
-            with (
-                httpx.Client(timeout=PATIENCE_S, transport=self._transport) as client,
-                client.stream("GET", url, headers={"Accept": "application/json"}) as answer,
-            ):
+            with requests.get(
+                url,
+                headers={"Accept": "application/json"},
+                timeout=PATIENCE_S,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
                 answer.raise_for_status()
-                body = b""
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > ANSWER_BYTES:
-                        raise ValueError(f"expected at most {ANSWER_BYTES} bytes, got more")
+                # What is cut off parses no more.
+                body = answer.raw.read(ANSWER_BYTES, decode_content=True)
             found = json.loads(body)
-        except (httpx.HTTPError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise ProviderAway(f"OpenID provider: {url}: {error}") from error
         if not isinstance(found, dict):
             raise ProviderAway(f"OpenID provider: {url}: expected an object, got {type(found).__name__}")

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assessor import errors
@@ -102,9 +102,7 @@ class Problem:
 def problem(error: BaseException) -> Problem:
     """How an error is told; what is not for the visitor is left out."""
     if isinstance(error, RequestValidationError):
-        found = tuple(
-            (".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors()
-        )
+        found = tuple((".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors())
         return Problem(
             status=422,
             title="Something is missing or wrong",
@@ -150,7 +148,9 @@ def _code(error: BaseException, kind: Kind) -> str:
     if not kind.told:
         return "our-fault"
     name = type(error).__name__
-    return "".join(f"-{one.lower()}" if one.isupper() and place else one.lower() for place, one in enumerate(name))
+    return "".join(
+        f"-{one.lower()}" if one.isupper() and place else one.lower() for place, one in enumerate(name)
+    )
 
 
 def answer(request: Request, error: BaseException) -> Response:
@@ -225,8 +225,12 @@ class Caught:
         except Exception as error:
             if begun:
                 raise
-            request = Request(scope, receive)
-            await answer(request, error)(scope, receive, send)
+            try:
+                told = answer(Request(scope, receive), error)
+            except Exception as second:
+                log.exception("an error page was not made", problem=type(second).__name__)
+                told = PlainTextResponse("Something broke on our side. Please try again in a while.\n", 500)
+            await told(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse
 from assessor import report
 from assessor.page import moment
 from assessor.web import csrf
+from assessor.web.address import Site
 
 if TYPE_CHECKING:
     from assessor.web.context import Context
@@ -54,9 +55,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
-            site_name=site_name, provider=provider, static=static, vendor=vendor
-        )
+        self._environment.globals.update(site_name=site_name, provider=provider, static=static, vendor=vendor)
         self._environment.filters.update(when=when, percent=report.percent, plain=report.shown)
         self.menu((), frozenset())
 
@@ -69,14 +68,15 @@ class Renderer:
         """
         self._environment.globals.update(links=links, paths=frozenset(paths))
 
-    def render(self, name: str, **values: Any) -> str:
+    def render(self, template: str, /, **values: Any) -> str:
         """The text of a template with these values."""
-        return self._environment.get_template(name).render(**values)
+        return self._environment.get_template(template).render(**values)
 
 
 def page(
     request: Request,
-    name: str,
+    template: str,
+    /,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
@@ -86,23 +86,34 @@ def page(
 
     Args:
         request: what asked.
-        name: of the template.
+        template: its name.
         status: HTTP's.
         headers: of the answer.
         **values: what the template shows.
     """
     here: Context = request.app.state.context
     text = here.renderer.render(
-        name,
+        template,
         visitor=getattr(request.state, "visitor", None),
         path=request.url.path,
-        csrf=csrf.secret(request, here.site),
+        csrf=_Token(request, here.site),
         site_url=here.site.url,
         **values,
     )
     response = HTMLResponse(text, status, headers=None if headers is None else dict(headers))
     csrf.remember(request, response, here.site)
     return response
+
+
+class _Token:
+    """The token of the forms of a page; a page without one brings no cookie."""
+
+    def __init__(self, request: Request, site: Site) -> None:
+        self._request = request
+        self._site = site
+
+    def __str__(self) -> str:
+        return csrf.secret(self._request, self._site)
 
 
 def when(at: datetime) -> Markup:

@@ -67,13 +67,15 @@ def sign_in(
     user = here.parts.store.user_by_email(email)
     stored = None if user is None else here.parts.store.password_of(user.id)
     # Asked of nobody's hash too: the time that it takes must not tell.
-    if not passwords.check(stored, password) or user is None or stored is None or not user.active:
+    with here.hashing:
+        right = passwords.check(stored, password)
+    if not right or user is None or stored is None or not user.active:
         log.info("somebody was not signed in", address=visitor.address)
         return rendering.page(
             request, "sign_in.html", status=403, next=inside(next), email=email, problem=_WRONG
         )
     if passwords.needs_rehash(stored):
-        here.parts.store.rehash_password(user.id, before=stored, password=passwords.hashed(password))
+        here.parts.store.rehash_password(user.id, before=stored, password=_hashed(here, password))
     return _welcome(request, here, user, next)
 
 
@@ -99,9 +101,7 @@ def link_page(request: Request, here: Here, visitor: Anybody, secret: str) -> Re
 
 
 @pages.post(held.LINK_PATH + "{secret}")
-def link(
-    request: Request, here: Here, visitor: Anybody, secret: str, password: Secret = ""
-) -> Response:
+def link(request: Request, here: Here, visitor: Anybody, secret: str, password: Secret = "") -> Response:
     """By a one-time link, with a password from then on where one was chosen."""
     here.throttle.guess(visitor.address)
     now = here.parts.clock()
@@ -109,14 +109,12 @@ def link(
     if user_id is None:
         raise SignInRefused(_USED)
     try:
-        chosen = passwords.hashed(password) if password else None
+        chosen = _hashed(here, password) if password else None
     except AccountRefused as refused:
         return _link_form(request, here, secret, user_id, problem=str(refused))
     sessions.end(request, here)
     cookie = here.new_secret()
-    opened = here.parts.store.sign_in_by_link(
-        secret, session_secret=cookie, csrf=here.new_secret(), now=now
-    )
+    opened = here.parts.store.sign_in_by_link(secret, session_secret=cookie, csrf=here.new_secret(), now=now)
     if opened is None:
         raise SignInRefused(_USED)
     if chosen is not None:
@@ -168,7 +166,9 @@ def join(
     if invitation is None:
         raise SignInRefused(_USED)
     if invitation.role is not Role.LEARNER:
-        raise SignInRefused("expected somebody who is signed in, got nobody: sign in, then open the link again")
+        raise SignInRefused(
+            "expected somebody who is signed in, got nobody: sign in, then open the link again"
+        )
     new = here.parts.new_id()
     act = Act(user_id=new, address=visitor.address, now=now)
     try:
@@ -177,7 +177,7 @@ def join(
             email=email,
             name=name,
             roles={Role.LEARNER},
-            password=passwords.hashed(password),
+            password=_hashed(here, password),
             seed=Seed(id=here.parts.new_id(), salt=here.parts.new_salt()),
             act=act,
         )
@@ -238,7 +238,13 @@ def _leave(here: Context, next: str, *, link: str) -> Response:
     )
     response = RedirectResponse(provider.leave(leaving), 303)
     response.set_cookie(
-        _away(here), leaving.dump(), max_age=AWAY_S, path="/", secure=here.site.secure, httponly=True, samesite="lax"
+        _away(here),
+        leaving.dump(),
+        max_age=AWAY_S,
+        path="/",
+        secure=here.site.secure,
+        httponly=True,
+        samesite="lax",
     )
     return response
 
@@ -255,9 +261,7 @@ def back(request: Request, here: Here, visitor: Anybody) -> Response:
     if not user.active:
         raise SignInRefused("expected an account that is in use, yours is switched off")
     response = _welcome(request, here, user, leaving.next)
-    response.delete_cookie(
-        _away(here), path="/", secure=here.site.secure, httponly=True, samesite="lax"
-    )
+    response.delete_cookie(_away(here), path="/", secure=here.site.secure, httponly=True, samesite="lax")
     return response
 
 
@@ -300,10 +304,15 @@ def _known(here: Context, visitor: Visitor, person: Person, link: str) -> User:
     return found
 
 
+def _hashed(here: Context, password: str) -> str:
+    with here.hashing:
+        return passwords.hashed(password)
+
+
 def inside(path: str) -> str:
     """The path to go to afterwards, or the first page where it leads anywhere else.
 
-    Browsers take `\\` for `/` and drop tabs and line feeds, so that `/\\host` and `/<tab>/host` are other sites.
+    Browsers take a backslash for a slash and drop tabs and line feeds: with those it may be another site.
     """
     plain = path.startswith("/") and not path.startswith("//") and path.isprintable() and "\\" not in path
     if not plain:

@@ -16,7 +16,7 @@ class Via(StrEnum):
 
     NONE = "none"  #: not at all
     SESSION = "session"  #: by the cookie of a browser that signed in
-    TOKEN = "token"  #: by a token that a program sent
+    TOKEN = "token"  # noqa: S105  #: by a token that a program sent
 
 
 @dataclass(frozen=True, kw_only=True)
