@@ -1,8 +1,8 @@
 """The tables of people and what they are let do, beside those of `schema` and `ledger`.
 
 Nothing comes in, nothing is opened. The same tables in migrations are `migrations/versions/`; a test holds
-that the two agree. Reading and writing is left to `users`, `sessions`, `tokens`, `cohorts`, `audit` and
-`webhooks`.
+that the two agree. Reading and writing is left to `users`, `sessions`, `tokens`, `cohorts`, `invitations`,
+`audit` and `webhooks`.
 
     learners ── users ──< sessions, tokens, sign_in_links, identities, submission_keys
                   └──< memberships >── cohorts ──< assignments, invitations

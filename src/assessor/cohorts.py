@@ -1,28 +1,24 @@
-"""Cohorts: who learns together, what they are assigned, the links by which they join, and their results.
+"""Cohorts: who learns together, and what they are assigned.
 
 Comes in: plain values and the time. Goes out: frozen rows. Whether a task is there is asked of the catalog by
-whoever assigns it; how results are written down is left to `gradebook`.
+whoever assigns it. Links by which people join are in `invitations`, results in `grades`.
 
 A role in a cohort is one that the user has anyway: a link lets in, it raises nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from assessor import accounts, audit, schema, sessions, users
+from assessor import accounts, audit, sessions, users
 from assessor.audit import Act
 from assessor.database import Database
 from assessor.errors import AccountRefused, NotFound
-from assessor.schema import UNUSED, AttemptState
-from assessor.scoring import Verdict
 from assessor.users import Role, User
 from assessor.waiting import Class
 
@@ -40,10 +36,6 @@ Made = TypeVar("Made")
 _C = accounts.cohorts.c
 _M = accounts.memberships.c
 _G = accounts.assignments.c
-_V = accounts.invitations.c
-_U = accounts.users.c
-_S = schema.submissions.c
-_A = schema.attempts.c
 
 
 class Counts(StrEnum):
@@ -93,48 +85,6 @@ class Assignment:
     counts: Counts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Invitation:
-    """A link by which somebody joins.
-
-    Attributes:
-        digest: of its secret.
-        uses_left: how many more may join by it, or None for any number.
-        expires_at: until when, or None.
-    """
-
-    digest: str
-    cohort_id: str
-    role: Role
-    uses_left: int | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grade:
-    """A learner's result for an assignment.
-
-    Attributes:
-        user: who.
-        attempt_id: the attempt that counts, or None where none is judged.
-        verdict: its verdict's word, or None.
-        score: 0 to 1, or None.
-        submitted_at: when its submission came, or None.
-        late: whether that was after it was due.
-        tries: how many submissions use a try, judged or not.
-        waiting: how many of these are not judged yet.
-    """
-
-    user: User
-    attempt_id: str | None
-    verdict: str | None
-    score: Fraction | None
-    submitted_at: datetime | None
-    late: bool
-    tries: int
-    waiting: int
-
-
 class Cohorts(Database):
     """The part of the store that is about cohorts."""
 
@@ -156,7 +106,7 @@ class Cohorts(Database):
                     f"cohort: expected a name that is free, {name!r} is a cohort's"
                 ) from error
             audit.note(connection, act, "cohort.add", id)
-            return _cohort(connection, id)
+            return read_cohort(connection, id)
 
     def cohort(self, id: str) -> Cohort:
         """The cohort of this id.
@@ -165,7 +115,7 @@ class Cohorts(Database):
             NotFound: there is none.
         """
         with self.reading() as connection:
-            return _cohort(connection, id)
+            return read_cohort(connection, id)
 
     def cohort_named(self, name: str) -> Cohort:
         """The cohort of this name, or else of this id.
@@ -175,7 +125,7 @@ class Cohorts(Database):
         """
         with self.reading() as connection:
             row = connection.execute(sa.select(accounts.cohorts).where(_C.name == name)).first()
-            return _cohort(connection, name) if row is None else _as(Cohort, row)
+            return read_cohort(connection, name) if row is None else _as(Cohort, row)
 
     def cohorts(
         self, for_user: str | None = None, *, after: str | None = None, limit: int = 100
@@ -198,9 +148,9 @@ class Cohorts(Database):
                 cohort.
         """
         with self.writing() as connection:
-            _cohort(connection, cohort_id)
-            _require_role(connection, user_id, role)
-            _place(connection, cohort_id, user_id, role, act.now)
+            read_cohort(connection, cohort_id)
+            require_role(connection, user_id, role)
+            place(connection, cohort_id, user_id, role, act.now)
             audit.note(connection, act, "cohort.enrol", cohort_id, user=user_id, role=role)
         return Membership(user_id=user_id, cohort_id=cohort_id, role=role)
 
@@ -221,7 +171,7 @@ class Cohorts(Database):
         query = sa.select(accounts.memberships).where(_M.cohort_id == cohort_id, _M.user_id == user_id)
         with self.reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _as_membership(row)
+        return None if row is None else as_membership(row)
 
     def members(self, cohort_id: str) -> tuple[tuple[User, Role], ...]:
         """Who is in a cohort, and as what, by name."""
@@ -271,7 +221,7 @@ class Cohorts(Database):
         )
         values = {name: getattr(assignment, name) for name in Assignment.__dataclass_fields__}
         with self.writing() as connection:
-            _cohort(connection, cohort_id)
+            read_cohort(connection, cohort_id)
             connection.execute(accounts.assignments.insert().values(**values, created_at=act.now))
             audit.note(connection, act, "assignment.add", id, cohort=cohort_id, task=task_id)
         return assignment
@@ -283,7 +233,7 @@ class Cohorts(Database):
             NotFound: there is none.
         """
         with self.reading() as connection:
-            return _assignment(connection, id)
+            return read_assignment(connection, id)
 
     def assignments(
         self,
@@ -312,186 +262,32 @@ class Cohorts(Database):
         with self.reading() as connection:
             return tuple(map(_as_assignment, connection.execute(query)))
 
-    def invite(
-        self,
-        *,
-        secret: str,
-        cohort_id: str,
-        role: Role = Role.LEARNER,
-        uses: int | None = None,
-        expires_at: datetime | None = None,
-        act: Act,
-    ) -> Invitation:
-        """Make a link by which people join a cohort.
 
-        Args:
-            secret: fresh and random; follows `JOIN_PATH`.
-            cohort_id: which.
-            role: what they are in it.
-            uses: how many may join by it, at least 1, or None for any number.
-            expires_at: until when, or None.
-            act: who makes it.
+def require_in_cohort(role: Role) -> None:
+    """Nothing, if somebody can be that in a cohort.
 
-        Raises:
-            NotFound: no such cohort.
-            AccountRefused: there is no such role in a cohort, or nobody might use it.
-        """
-        _require_in_cohort(role)
-        if uses is not None and uses < 1:
-            raise AccountRefused(f"invitation: expected 1 use or more, got {uses}")
-        made = Invitation(
-            digest=sessions.secret_digest(secret),
-            cohort_id=cohort_id,
-            role=role,
-            uses_left=uses,
-            expires_at=expires_at,
-        )
-        values = {name: getattr(made, name) for name in Invitation.__dataclass_fields__}
-        with self.writing() as connection:
-            _cohort(connection, cohort_id)
-            connection.execute(accounts.invitations.insert().values(**values, created_at=act.now))
-            audit.note(connection, act, "cohort.invite", cohort_id, role=role, uses=uses)
-        return made
-
-    def invitation(self, secret: str, *, now: datetime) -> Invitation | None:
-        """The invitation of this secret that can still be used, or None."""
-        with self.reading() as connection:
-            row = connection.execute(sa.select(accounts.invitations).where(_usable(secret, now))).first()
-        return None if row is None else _as_invitation(row)
-
-    def join(self, secret: str, user_id: str, *, act: Act) -> Membership:
-        """Join a cohort by a link; whoever is in it already stays what they are, and takes no use.
-
-        Raises:
-            AccountRefused: the link is used up, over, or none; or the account is not active, or has not the
-                role that it is for.
-            NotFound: no such user.
-        """
-        with self.writing() as connection:
-            query = sa.select(accounts.invitations).where(_usable(secret, act.now)).with_for_update()
-            row = connection.execute(query).first()
-            if row is None:
-                raise AccountRefused("expected an invitation that can be used, it is used up, over, or none")
-            found = _as_invitation(row)
-            _require_role(connection, user_id, found.role)
-            held = sa.select(accounts.memberships).where(
-                _M.cohort_id == found.cohort_id, _M.user_id == user_id
-            )
-            member = connection.execute(held).first()
-            if member is not None:
-                return _as_membership(member)
-            if found.uses_left is not None:
-                taken = accounts.invitations.update().where(_V.digest == found.digest)
-                connection.execute(taken.values(uses_left=_V.uses_left - 1))
-            _place(connection, found.cohort_id, user_id, found.role, act.now)
-            audit.note(connection, act, "cohort.join", found.cohort_id, user=user_id, role=found.role)
-        return Membership(user_id=user_id, cohort_id=found.cohort_id, role=found.role)
-
-    def withdraw_invitations(self, cohort_id: str, *, act: Act) -> int:
-        """Let nobody join by any link that was given out so far; how many could still be used.
-
-        Raises:
-            NotFound: no such cohort.
-        """
-        with self.writing() as connection:
-            _cohort(connection, cohort_id)
-            gone = connection.execute(accounts.invitations.delete().where(_V.cohort_id == cohort_id)).rowcount
-            audit.note(connection, act, "cohort.withdraw", cohort_id, links=gone)
-            return gone
-
-    def gradebook(self, assignment_id: str) -> tuple[Grade, ...]:
-        """The result of each learner of the cohort, by name; those without one among them.
-
-        Of a submission its newest judged attempt counts, of a learner's submissions the best or the last that
-        is judged, as the assignment says. What was handed in before it opened is left out.
-
-        Raises:
-            NotFound: no such assignment.
-        """
-        with self.reading() as connection:
-            assignment = _assignment(connection, assignment_id)
-            learners = sa.select(accounts.users).join(accounts.memberships)
-            learners = learners.where(_M.cohort_id == assignment.cohort_id, _M.role == Role.LEARNER)
-            people = [users.as_user(row) for row in connection.execute(learners)]
-            work = (
-                sa.select(
-                    _S.learner_id,
-                    _S.id.label("submission_id"),
-                    _S.received_at,
-                    _A.id,
-                    _A.state,
-                    _A.verdict,
-                    _A.score,
-                )
-                .select_from(schema.submissions)
-                .join(schema.attempts, _A.submission_id == _S.id)
-                .join(accounts.users, _U.learner_id == _S.learner_id)
-                .join(accounts.memberships, _M.user_id == _U.id)
-                .where(
-                    _M.cohort_id == assignment.cohort_id,
-                    _S.task_id == assignment.task_id,
-                    _A.state.not_in(UNUSED),
-                )
-                .order_by(_S.seq, _A.number)
-            )
-            if assignment.opens_at is not None:
-                work = work.where(_S.received_at >= assignment.opens_at)
-            theirs: dict[str, list[Any]] = {}
-            for row in connection.execute(work):
-                theirs.setdefault(row.learner_id, []).append(row)
-        people.sort(key=lambda one: (one.name.casefold(), one.email.casefold(), one.id))
-        return tuple(_grade(one, theirs.get(one.learner_id or "", []), assignment) for one in people)
-
-
-def _grade(user: User, rows: Iterable[Any], assignment: Assignment) -> Grade:
-    """The result of one learner, of their attempts in the order of their submissions and numbers."""
-    judged: dict[str, Any] = {}
-    tries = set()
-    for row in rows:
-        tries.add(row.submission_id)
-        if row.state == AttemptState.JUDGED:
-            judged[row.submission_id] = row
-    results = list(judged.values())
-    chosen = None
-    if results and assignment.counts is Counts.LAST:
-        chosen = results[-1]
-    elif results:
-        # Of equals the first that `max` meets: the earliest.
-        chosen = max(results, key=lambda one: (one.verdict == Verdict.PASSED, one.score))
-    late = assignment.due_at is not None and chosen is not None and chosen.received_at >= assignment.due_at
-    return Grade(
-        user=user,
-        attempt_id=None if chosen is None else chosen.id,
-        verdict=None if chosen is None else chosen.verdict,
-        score=None if chosen is None else chosen.score,
-        submitted_at=None if chosen is None else chosen.received_at,
-        late=late,
-        tries=len(tries),
-        waiting=len(tries - set(judged)),
-    )
-
-
-def _usable(secret: str, now: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        _V.digest == sessions.secret_digest(secret),
-        sa.or_(_V.uses_left.is_(None), _V.uses_left > 0),
-        sa.or_(_V.expires_at.is_(None), _V.expires_at > now),
-    )
-
-
-def _require_in_cohort(role: Role) -> None:
+    Raises:
+        AccountRefused: they cannot.
+    """
     if role not in IN_COHORT:
         raise AccountRefused(f"cohort: expected a role among {', '.join(IN_COHORT)}, got {role}")
 
 
-def _require_role(connection: sa.Connection, user_id: str, role: Role) -> None:
-    _require_in_cohort(role)
+def require_role(connection: sa.Connection, user_id: str, role: Role) -> None:
+    """Nothing, if an account is active and has a role that can be one in a cohort; its row is locked.
+
+    Raises:
+        NotFound: no such user.
+        AccountRefused: it is not, or has not.
+    """
+    require_in_cohort(role)
     sessions.require_active(connection, user_id)
     if role not in users.read_user(connection, user_id).roles:
         raise AccountRefused(f"user {user_id}: expected one with the role {role}, they have it not")
 
 
-def _place(connection: sa.Connection, cohort_id: str, user_id: str, role: Role, now: datetime) -> None:
+def place(connection: sa.Connection, cohort_id: str, user_id: str, role: Role, now: datetime) -> None:
+    """Let somebody be this in a cohort; for after `require_role`."""
     # The user's row is locked: nobody places them elsewhere meanwhile.
     held = sa.and_(_M.cohort_id == cohort_id, _M.user_id == user_id)
     changed = connection.execute(accounts.memberships.update().where(held).values(role=role))
@@ -503,14 +299,24 @@ def _place(connection: sa.Connection, cohort_id: str, user_id: str, role: Role, 
         )
 
 
-def _cohort(connection: sa.Connection, id: str) -> Cohort:
+def read_cohort(connection: sa.Connection, id: str) -> Cohort:
+    """The cohort of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
     row = connection.execute(sa.select(accounts.cohorts).where(_C.id == id)).first()
     if row is None:
         raise NotFound(f"expected a cohort, got {id!r}: the store has none of that id or name")
     return _as(Cohort, row)
 
 
-def _assignment(connection: sa.Connection, id: str) -> Assignment:
+def read_assignment(connection: sa.Connection, id: str) -> Assignment:
+    """The assignment of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
     row = connection.execute(sa.select(accounts.assignments).where(_G.id == id)).first()
     if row is None:
         raise NotFound(f"expected the id of an assignment, got {id!r}: the store has none of that id")
@@ -521,12 +327,9 @@ def _as_assignment(row: sa.Row[Any]) -> Assignment:
     return _as(Assignment, row, counts=Counts(row.counts))
 
 
-def _as_membership(row: sa.Row[Any]) -> Membership:
+def as_membership(row: sa.Row[Any]) -> Membership:
+    """The membership in a row of all columns of `memberships`."""
     return _as(Membership, row, role=Role(row.role))
-
-
-def _as_invitation(row: sa.Row[Any]) -> Invitation:
-    return _as(Invitation, row, role=Role(row.role))
 
 
 def _as(kind: type[Made], row: sa.Row[Any], **instead: Any) -> Made:

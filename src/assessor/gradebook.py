@@ -1,6 +1,6 @@
 """A gradebook as others read it: CSV for spreadsheets, plain values for programs.
 
-Comes in: an assignment and the grades of `cohorts`. Goes out: text, or JSON values.
+Comes in: an assignment and the grades of `grades`. Goes out: text, or JSON values.
 
 Names are what people call themselves, and a spreadsheet takes a cell that begins with `=` for a formula. So
 a cell that a spreadsheet might reckon with gets an apostrophe before it, which they take for *this is text*.
@@ -13,9 +13,11 @@ import csv
 import io
 import unicodedata
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
-from assessor.cohorts import Assignment, Grade
+from assessor.cohorts import Assignment
+from assessor.grades import Grade
 
 COLUMNS = ("name", "email", "verdict", "score_percent", "submitted_at", "late", "tries", "waiting", "attempt")
 
@@ -64,7 +66,7 @@ def as_csv(grades: Iterable[Grade]) -> str:
             one.user.name,
             one.user.email,
             one.verdict or "",
-            "" if one.score is None else _percent(int(one.score * 10_000)),
+            "" if one.score is None else percent(one.score),
             "" if one.submitted_at is None else one.submitted_at.isoformat(timespec="seconds"),
             "late" if one.late else "",
             str(one.tries),
@@ -93,5 +95,7 @@ def cell(value: str) -> str:
 _UNSEEN = ("Cc", "Cf")
 
 
-def _percent(hundredths: int) -> str:
+def percent(score: Fraction) -> str:
+    """A score from 0 to 1 in percent, rounded down to two places."""
+    hundredths = int(score * 10_000)
     return f"{hundredths // 100}.{hundredths % 100:02d}"

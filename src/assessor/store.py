@@ -6,7 +6,8 @@ digest; the bell that wakes workers is in `jobs`. Every method is one transactio
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
 do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
 have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. People
-are in `users`, `cohorts` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
+are in `users`, `cohorts`, `invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them
+together are `Store`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from assessor.audit import Audit
 from assessor.awards import Awards
 from assessor.cohorts import Cohorts
 from assessor.errors import NotFound
+from assessor.grades import Grades
+from assessor.invitations import Invitations
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
 from assessor.passes import Passes
@@ -63,7 +66,20 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Users, Cohorts, Audit, Webhooks):
+class Store(
+    Attempts,
+    Leases,
+    Learners,
+    Passes,
+    Awards,
+    Revocations,
+    Users,
+    Cohorts,
+    Invitations,
+    Grades,
+    Audit,
+    Webhooks,
+):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(

@@ -22,14 +22,15 @@ ROOMS = """
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
-    audit sessions tokens users cohorts webhooks learners leases attempts admission store
+    audit sessions tokens users cohorts invitations grades webhooks learners leases attempts admission store
     blobs backup personal publish tree keyring passwords gradebook
     parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup web testing
-    display display_run display_preview cli_health cli_operate cli_web cli_users cli_cohorts cli_check cli_import
-    cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli __main__ __init__
+    display display_run display_preview cli_health cli_operate cli_users cli_cohorts cli_web cli_check
+    cli_import cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish
+    cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}

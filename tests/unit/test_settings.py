@@ -230,7 +230,8 @@ def test_web_is_at_the_public_url_unless_told_otherwise() -> None:
         ),
         (
             {"ASSESSOR_WEB_RATE": "many"},
-            "ASSESSOR_WEB_RATE: expected requests and a time, such as 60/10m (s, m, h or d), or none, got 'many'",
+            "ASSESSOR_WEB_RATE: expected requests and a time, such as 60/10m (s, m, h or d), or none, "
+            "got 'many'",
         ),
     ],
 )
