@@ -219,7 +219,16 @@ class RequestInvalid(VisitorError):
 
 
 class RequestTooLarge(VisitorError):
-    """More bytes, files or fields than are taken; the rest was not read."""
+    """More bytes, files or fields than are taken; the rest was not looked at.
+
+    Args:
+        problem: what was expected and what came.
+        hang_up: whether the rest is not to be waited for.
+    """
+
+    def __init__(self, problem: str, *, hang_up: bool = False) -> None:
+        self.hang_up = hang_up
+        super().__init__(problem)
 
 
 class HostUnknown(VisitorError):

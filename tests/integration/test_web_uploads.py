@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,14 +58,8 @@ def nothing_stays(web: webbed.Web) -> Iterator[None]:
     for _ in range(200):
         if not folder.is_dir() or not list(folder.iterdir()):
             return
-        threading_pause()
+        time.sleep(0.05)
     raise AssertionError(f"left behind: {list(folder.rglob('*'))}")
-
-
-def threading_pause() -> None:
-    import time
-
-    time.sleep(0.05)
 
 
 def send(browser: webbed.Browser, data: dict[str, str], files: Any) -> Any:

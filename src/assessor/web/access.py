@@ -176,7 +176,8 @@ def _admit(access: Access, request: Request, here: Context) -> Visitor:
 def _bounded(request: Request, most: int) -> Receive:
     told = request.headers.get("content-length", "")
     if told.isascii() and told.isdigit() and int(told[:20]) > most:
-        raise _too_large(most)
+        # The rest of one that says so is let pass, unkept, so that its browser gets to the answer.
+        raise _too_large(most, hang_up=int(told[:20]) > 16 * most)
     taken = 0
 
     async def receive() -> Message:
@@ -184,12 +185,12 @@ def _bounded(request: Request, most: int) -> Receive:
         message = await request.receive()
         taken += len(message.get("body", b""))
         if taken > most:
-            raise _too_large(most)
+            raise _too_large(most, hang_up=True)
         return message
 
     return receive
 
 
-def _too_large(most: int) -> RequestTooLarge:
+def _too_large(most: int, *, hang_up: bool) -> RequestTooLarge:
     shown = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
-    return RequestTooLarge(f"expected a request of at most {shown}, got more")
+    return RequestTooLarge(f"expected a request of at most {shown}, got more", hang_up=hang_up)

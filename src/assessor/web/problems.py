@@ -118,6 +118,8 @@ def problem(error: BaseException) -> Problem:
         headers["Retry-After"] = str(error.retry_s)
     elif kind is _AGAIN:
         headers["Retry-After"] = "30"
+    if isinstance(error, errors.RequestTooLarge) and error.hang_up:
+        headers["Connection"] = "close"
     if isinstance(error, errors.SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
     detail = line(str(error))[:2000] if kind.told else "It was not your doing. Please try again in a while."
