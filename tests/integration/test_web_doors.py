@@ -152,6 +152,16 @@ def test_route_of_another_kind_is_refused_at_start(web: webbed.Web) -> None:
         app.make(web.here, (plain,))
 
 
+def test_route_that_streams_past_the_checks_is_refused_at_start(web: webbed.Web) -> None:
+    careless = router()
+
+    @careless.post("/careless")
+    def handler(visitor: Annotated[Visitor, allow(PUBLIC, streams=True)]) -> None: ...
+
+    with pytest.raises(TypeError, match=r"/careless: expected a parameter of uploads\.Upload"):
+        app.make(web.here, (careless,))
+
+
 def test_nothing_is_allowed_by_saying_nothing() -> None:
     with pytest.raises(TypeError, match="expected at least one role"):
         allow()

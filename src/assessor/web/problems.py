@@ -164,7 +164,8 @@ def answer(request: Request, error: BaseException) -> Response:
             "a request was not answered",
             request=request_id,
             method=request.method,
-            path=request.url.path,
+            # Not the path itself: links that let somebody in are paths.
+            route=getattr(request.scope.get("route"), "path", None),
             problem=type(error).__name__,
             exc_info=error,
         )
