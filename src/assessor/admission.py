@@ -23,6 +23,9 @@ from assessor.waiting import Rate
 #: waiting untouched, but where it was handed in before there was superseding.
 NEWEST = 20
 
+#: How long a client may go on asking whether its submission came.
+KEYS_LAST = timedelta(days=7)
+
 _A = schema.attempts.c
 _S = schema.submissions.c
 _K = accounts.submission_keys.c
@@ -43,13 +46,17 @@ class Key:
     digest: str
 
 
-def known(connection: sa.Connection, key: Key) -> str | None:
+def known(connection: sa.Connection, key: Key, now: datetime) -> str | None:
     """The id of the submission that this key stands for already, or None. For under the learner's `lock`.
+
+    Keys that are older than `KEYS_LAST` are free again.
 
     Raises:
         KeyReused: it stands for something else that was asked.
     """
     table = accounts.submission_keys
+    old = table.delete().where(_K.user_id == key.user_id, _K.made_at <= now - KEYS_LAST)
+    connection.execute(old)
     row = connection.execute(sa.select(table).where(_K.user_id == key.user_id, _K.key == key.key)).first()
     if row is None:
         return None

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import accounts, admission, attempts, awards, leases, schema
+from assessor import admission, attempts, awards, leases, schema
 from assessor.attempts import Attempts
 from assessor.audit import Audit
 from assessor.awards import Awards
@@ -128,7 +128,7 @@ class Store(
         """
         with self.writing() as connection:
             admission.lock(connection, learner_id)
-            before = None if key is None else admission.known(connection, key)
+            before = None if key is None else admission.known(connection, key, now)
             if before is not None:
                 return attempts.read_submission(connection, before), attempts.newest(connection, before), ()
             if dedupe:
@@ -167,12 +167,6 @@ class Store(
                 now=now,
             )
             return attempts.read_submission(connection, id), attempt, tuple(one.id for one in replaced)
-
-    def forget_keys(self, *, before: datetime) -> int:
-        """Let the keys of submissions that came before a time be free again; how many."""
-        table = accounts.submission_keys
-        with self.writing() as connection:
-            return connection.execute(table.delete().where(table.c.made_at < before)).rowcount
 
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.
