@@ -31,6 +31,7 @@ from assessor import (
     settling,
     site,
     supervisor,
+    versioning,
     wiring,
 )
 from assessor.cli_health import health_
@@ -54,9 +55,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 def up(config: Settings, workers: int | None, health: str | None) -> None:
     """Run everything on this machine: queue server, workers, sweep. Ctrl-C ends it in order."""
     told_health = config.health if health is None else settings.address(health, name="--health")
-    with wiring.parts(config, boxed=False):
-        pass  # the tables and the key are made once, before workers could race for them
-    wiring.tasks(config)
+    # The tables and the key are made once, before workers could race for them.
+    with wiring.parts(config, boxed=False) as parts:
+        # Told, and no reason to keep the learners of all other tasks waiting.
+        for problem in versioning.unraised(wiring.tasks(config), parts.store, parts.blobs):
+            Console(stderr=True).print(
+                f"[red]not taken in until its version is raised:[/] {display.plain(str(problem))}",
+                highlight=False,
+                soft_wrap=True,
+            )
     checkup.require_engine(config)
     queueserver.url(config)
     program = [sys.executable, "-m", "assessor"]

@@ -14,6 +14,7 @@
     │   ├── SettingInvalid      a setting is missing or makes no sense
     │   ├── EngineMissing       no container engine that holds every limit
     │   ├── ImageFault          an image is missing or does not build
+    │   ├── ToolMissing         a program that judging needs is not installed, or does not start
     │   ├── StoreFault          the database cannot be read or written
     │   ├── BlobFault           the blob store cannot be read or written
     │   ├── QueueFault          the queue server cannot be reached
@@ -25,10 +26,12 @@
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
     │   ├── AwardOvertaken      another process changed the same award first
+    │   ├── RegradeOvertaken    what a regrade holds changed while its evidence was signed
     │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── AwardRefused            an award that evidence does not back, or that is revoked
+    ├── RegradeRefused          a regrade that is closed, not done, or overtaken by other results
     ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
     └── VerificationOpen        nothing speaks against a credential, but not all of it could be checked
 
@@ -119,6 +122,10 @@ class ImageFault(OperatorError):
     """An image is missing or does not build."""
 
 
+class ToolMissing(OperatorError):
+    """A program that judging needs is not installed, is another version, or does not start."""
+
+
 class StoreFault(OperatorError):
     """The database cannot be read or written."""
 
@@ -177,6 +184,10 @@ class AwardOvertaken(Fault):
     """Another process changed the same award first; nothing was kept, and what is there now decides."""
 
 
+class RegradeOvertaken(Fault):
+    """What a regrade holds changed while its evidence was signed; nothing was kept, look again."""
+
+
 class NotFound(AssessorError):
     """A name or id that nothing answers to."""
 
@@ -187,6 +198,10 @@ class MarkInvalid(AssessorError):
 
 class AwardRefused(AssessorError):
     """An award that evidence does not back, that is revoked, or that its achievement does not allow."""
+
+
+class RegradeRefused(AssessorError):
+    """A regrade that is closed already, that still has attempts to judge, or whose results are overtaken."""
 
 
 class VerificationFailed(AssessorError):
@@ -219,7 +234,7 @@ class VerificationOpen(AssessorError):
 
 def exit_code(error: BaseException) -> int:
     """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
-    if isinstance(error, LearnerError | AwardRefused | VerificationFailed):
+    if isinstance(error, LearnerError | AwardRefused | RegradeRefused | VerificationFailed):
         return 1
     if isinstance(error, AuthorError | NotFound | MarkInvalid):
         return 2
