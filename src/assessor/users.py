@@ -157,8 +157,9 @@ class Users(Sessions, Tokens):
 
     def user_of_learner(self, learner_id: str) -> User | None:
         """The account of a learner, or None."""
+        query = sa.select(accounts.users).where(_U.learner_id == learner_id)
         with self.reading() as connection:
-            row = connection.execute(sa.select(accounts.users).where(_U.learner_id == learner_id)).first()
+            row = connection.execute(query).first()
         return None if row is None else as_user(row)
 
     def users(self, after: str | None = None, limit: int = 100) -> tuple[User, ...]:
@@ -256,15 +257,16 @@ class Users(Sessions, Tokens):
         """
         with self.writing() as connection:
             sessions.lock_active(connection, id)
-            name = connection.execute(sa.select(_L.name).where(_L.id == learner_id).with_for_update())
-            if name.scalar() is None:
+            present = sa.select(_L.name).where(_L.id == learner_id).with_for_update()
+            if connection.execute(present).scalar() is None:
                 raise NotFound(
                     f"expected the id of a learner, got {learner_id!r}: the store has none, or erased"
                 )
             try:
                 with connection.begin_nested():
-                    link = accounts.users.update().where(_U.id == id).values(learner_id=learner_id)
-                    connection.execute(link)
+                    connection.execute(
+                        accounts.users.update().where(_U.id == id).values(learner_id=learner_id)
+                    )
             except sa.exc.IntegrityError as error:
                 raise AccountRefused(
                     f"user {id}: expected a learner without an account, {learner_id} has one"
