@@ -1,4 +1,4 @@
-"""Whether a learner may hand in now, and what their new submission takes the place of.
+"""Whether a learner may hand in now, what it takes the place of, and whether it came before.
 
 Comes in: a transaction that is going to keep a submission. Goes out: nothing, or the error that tells the
 learner when to come back. What is counted is counted by an index, and no further than the limit.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import ledger, schema
-from assessor.errors import FileInvalid, NotFound, RateLimited, TryRefused
+from assessor import accounts, ledger, schema
+from assessor.errors import FileInvalid, KeyReused, NotFound, RateLimited, TryRefused
 from assessor.leases import SKEW
 from assessor.schema import UNUSED, Attempt, AttemptState, Submission
 from assessor.waiting import Rate
@@ -24,8 +25,58 @@ from assessor.waiting import Rate
 #: waiting untouched, but where it was handed in before there was superseding.
 NEWEST = 20
 
+#: How long a client may go on asking whether its submission came.
+KEYS_LAST = timedelta(days=7)
+
 _A = schema.attempts.c
 _S = schema.submissions.c
+_K = accounts.submission_keys.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What a client calls a submission, so that handing it in twice is handing it in once.
+
+    Attributes:
+        user_id: whose client; keys of different users have nothing to do with each other.
+        key: its word.
+        digest: of all that was asked: the same key with something else is a mistake.
+    """
+
+    user_id: str
+    key: str
+    digest: str
+
+
+def known(connection: sa.Connection, key: Key, now: datetime) -> str | None:
+    """The id of the submission that this key stands for already, or None. For under the learner's `lock`.
+
+    Keys that are older than `KEYS_LAST` are free again.
+
+    Raises:
+        KeyReused: it stands for something else that was asked.
+    """
+    table = accounts.submission_keys
+    old = table.delete().where(_K.user_id == key.user_id, _K.made_at <= now - KEYS_LAST)
+    connection.execute(old)
+    row = connection.execute(sa.select(table).where(_K.user_id == key.user_id, _K.key == key.key)).first()
+    if row is None:
+        return None
+    if row.digest != key.digest:
+        raise KeyReused(
+            f"idempotency key {key.key!r}: expected the request that it came with first, got another; "
+            "use a fresh key for each submission"
+        )
+    found: str = row.submission_id
+    return found
+
+
+def keep(connection: sa.Connection, key: Key, submission_id: str, now: datetime) -> None:
+    """Let a key stand for a submission, in the transaction that keeps the submission."""
+    new = accounts.submission_keys.insert().values(
+        user_id=key.user_id, key=key.key, digest=key.digest, submission_id=submission_id, made_at=now
+    )
+    connection.execute(new)
 
 
 def lock(connection: sa.Connection, learner_id: str) -> None:

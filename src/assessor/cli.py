@@ -3,8 +3,8 @@
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
 review. What authors use is in `cli_tasks`, `cli_author` and `cli_badges`, what operators use in
-`cli_operate`, what issuers use in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in
-`cli_verify`.
+`cli_operate`, `cli_users` and `cli_cohorts`, what issuers use in `cli_awards`, `cli_handout` and
+`cli_publish`, what verifiers use in `cli_verify`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ from assessor import (
 from assessor.cli_author import for_tasks, writing
 from assessor.cli_awards import issue
 from assessor.cli_badges import badges
+from assessor.cli_cohorts import teaching
 from assessor.cli_handout import hand_out
 from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_publish import publishing
 from assessor.cli_tasks import author
+from assessor.cli_users import people
 from assessor.cli_verify import check
+from assessor.cli_web import over_the_web
 from assessor.errors import AssessorError, NotFound, VerificationFailed, VerificationOpen, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -89,7 +92,17 @@ for command in for_tasks:
 main.add_command(author)
 main.add_command(badges)
 main.add_command(keys_)
-for command in (*operate, *writing, *issue, *hand_out, *publishing, *check):
+for command in (
+    *operate,
+    *people,
+    *teaching,
+    *over_the_web,
+    *writing,
+    *issue,
+    *hand_out,
+    *publishing,
+    *check,
+):
     main.add_command(command)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

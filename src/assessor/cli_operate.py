@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ from assessor.settings import Settings
 log = structlog.get_logger(__name__)
 
 #: Commands whose log is their talk.
-LONG_RUNNING = frozenset({"up", "worker", "sweep"})
+LONG_RUNNING = frozenset({"up", "worker", "sweep", "web", "serve"})
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -55,6 +56,20 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 def up(config: Settings, workers: int | None, health: str | None) -> None:
     """Run everything on this machine: queue server, workers, sweep. Ctrl-C ends it in order."""
     told_health = config.health if health is None else settings.address(health, name="--health")
+    number = workers or config.workers
+    prepare(config)
+    Console(stderr=True).print(
+        f"assessor is up: {number} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
+    )
+    keep_up(config, children(config, workers=number, health=told_health))
+
+
+def prepare(config: Settings) -> None:
+    """Make once what processes could race for, and refuse now what none of them could work with.
+
+    Raises:
+        AssessorError: a key, the catalog, the engine or the queue server.
+    """
     # The tables and the key are made once, before workers could race for them.
     with wiring.parts(config, boxed=False) as parts:
         # Told, and no reason to keep the learners of all other tasks waiting.
@@ -66,25 +81,33 @@ def up(config: Settings, workers: int | None, health: str | None) -> None:
             )
     checkup.require_engine(config)
     queueserver.url(config)
-    program = [sys.executable, "-m", "assessor"]
+
+
+def child(config: Settings, name: str, *command: str) -> supervisor.Child:
+    """A command of this program as a child that ends with this process."""
     told = ["--home", str(config.home), "--catalog", str(config.catalog)]
     parent = ["--parent", str(os.getpid())]
-    names = [f"worker-{number}" for number in range(1, (workers or config.workers) + 1)]
-    children = [
-        *(
-            supervisor.Child(name=name, command=[*program, *told, "worker", "--name", name, *parent])
-            for name in names
-        ),
-        supervisor.Child(name="sweep", command=[*program, *told, "sweep", *parent]),
+    return supervisor.Child(name=name, command=[sys.executable, "-m", "assessor", *told, *command, *parent])
+
+
+def children(
+    config: Settings, *, workers: int, health: tuple[str, int] | None
+) -> tuple[supervisor.Child, ...]:
+    """Workers, sweep, and the health server where it has an address."""
+    names = [f"worker-{number}" for number in range(1, workers + 1)]
+    found = [
+        *(child(config, name, "worker", "--name", name) for name in names),
+        child(config, "sweep", "sweep"),
     ]
-    if told_health is not None:
-        serve = ["health", "--serve", settings.shown(told_health)]
-        children.append(supervisor.Child(name="health", command=[*program, *told, *serve, *parent]))
-    Console(stderr=True).print(
-        f"assessor is up: {len(names)} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
-    )
+    if health is not None:
+        found.append(child(config, "health", "health", "--serve", settings.shown(health)))
+    return tuple(found)
+
+
+def keep_up(config: Settings, kept: Sequence[supervisor.Child]) -> None:
+    """Keep processes running until a signal; the embedded queue server ends with them."""
     try:
-        supervisor.run(children)
+        supervisor.run(kept)
     finally:
         if config.redis_url is None:
             # Whoever started it: a worker that somebody runs beside us starts it again, with all it held.

@@ -4,7 +4,9 @@
     ├── LearnerError            the learner can mend it
     │   ├── UploadRefused       an upload breaks the intake rules; nothing was kept
     │   ├── TryRefused          the task's policy allows no further try now
-    │   └── RateLimited         too many submissions in a short time; the text says when to come back
+    │   ├── RateLimited         too many submissions in a short time; the text says when to come back
+    │   ├── AccountRefused      an account, password, role or invitation that the rules do not allow
+    │   └── KeyReused           an idempotency key that stood for another submission
     ├── AuthorError             the author of a task, rubric, sandbox or badge can mend it
     │   ├── FileInvalid         an authored file is wrong: carries file, line and column
     │   └── ManifestStale       the lock of test ids does not fit the tests
@@ -28,6 +30,15 @@
     │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
+    ├── VisitorError            whoever asks over the web can mend it
+    │   ├── SignInNeeded        only people who are signed in may ask for that
+    │   ├── SignInRefused       e-mail, password, link or the provider's answer do not hold
+    │   ├── NotAllowed          who asks has not the role or the scope that it takes
+    │   ├── FormStale           a form that was not made by this site for this visitor, or too long ago
+    │   ├── RequestInvalid      what was asked has not the form that it must have
+    │   ├── RequestTooLarge     more bytes, files or fields than are taken
+    │   ├── HostUnknown         asked under a name that this installation does not go by
+    │   └── Throttled           too many requests; carries when to come back
     ├── AwardRefused            an award that evidence does not back, or that is revoked
     ├── RegradeRefused          a regrade that is closed, not done, or overtaken by other results
     ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
@@ -61,6 +72,14 @@ class TryRefused(LearnerError):
 
 class RateLimited(LearnerError):
     """A learner has handed in too often of late; nothing was kept, the text says when to come back."""
+
+
+class AccountRefused(LearnerError):
+    """An account, password, role or invitation that the rules do not allow; nothing was changed."""
+
+
+class KeyReused(LearnerError):
+    """An idempotency key came with another submission than the one it stood for; nothing was kept."""
 
 
 class AuthorError(AssessorError):
@@ -186,6 +205,60 @@ class MarkInvalid(AssessorError):
     """A reviewer's mark is for no criterion scored by review, or out of its range; they can mend it."""
 
 
+class VisitorError(AssessorError):
+    """Whoever asks over the web can mend it."""
+
+
+class SignInNeeded(VisitorError):
+    """Only people who are signed in may ask for that."""
+
+
+class SignInRefused(VisitorError):
+    """E-mail and password, a link or a provider's answer do not hold; which of them is not told."""
+
+
+class NotAllowed(VisitorError):
+    """Who asks has not the role or the scope that it takes."""
+
+
+class FormStale(VisitorError):
+    """A form that this site did not make for this visitor, or made too long ago."""
+
+
+class RequestInvalid(VisitorError):
+    """What was asked has not the form that it must have."""
+
+
+class RequestTooLarge(VisitorError):
+    """More bytes, files or fields than are taken; the rest was not looked at.
+
+    Args:
+        problem: what was expected and what came.
+        hang_up: whether the rest is not to be waited for.
+    """
+
+    def __init__(self, problem: str, *, hang_up: bool = False) -> None:
+        self.hang_up = hang_up
+        super().__init__(problem)
+
+
+class HostUnknown(VisitorError):
+    """Asked under a name that this installation does not go by."""
+
+
+class Throttled(VisitorError):
+    """Too many requests in a short time.
+
+    Args:
+        problem: what was expected, what came, and when to come back.
+        retry_s: when to come back, seconds from now.
+    """
+
+    def __init__(self, problem: str, *, retry_s: int) -> None:
+        self.retry_s = retry_s
+        super().__init__(problem)
+
+
 class AwardRefused(AssessorError):
     """An award that evidence does not back, that is revoked, or that its achievement does not allow."""
 
@@ -224,7 +297,8 @@ class VerificationOpen(AssessorError):
 
 def exit_code(error: BaseException) -> int:
     """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
-    if isinstance(error, LearnerError | AwardRefused | RegradeRefused | VerificationFailed):
+    refused = LearnerError | AwardRefused | RegradeRefused | VerificationFailed | VisitorError
+    if isinstance(error, refused):
         return 1
     if isinstance(error, AuthorError | NotFound | MarkInvalid):
         return 2

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assessor import achievement as achievements
-from assessor import digest, judging, learners, personal, statuses
+from assessor import digest, judging, learnerrows, personal, statuses
 from assessor.achievement import Achievement
 from assessor.awards import AwardRow, Change, Grant
 from assessor.deserving import Decision
@@ -98,7 +98,7 @@ def address(learner: Learner) -> str | None:
     """The e-mail address that a learner's awards are bound to, or None where nobody knows one."""
     if learner.email is not None:
         return learner.email
-    return learner.name if learners.is_address(learner.name) else None
+    return learner.name if learnerrows.is_address(learner.name) else None
 
 
 def identity(learner: Learner, salt: bytes) -> Mapping[str, Any]:

@@ -4,15 +4,15 @@ Comes in: the name that the operator calls a learner by. Goes out: plain data fo
 erasure the list of blobs to remove; the files themselves are left to `personal`.
 
 What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed
-record with a commitment that nobody can open any more, since its salt is gone. What goes: name, salt,
-address, events (they hold what the learner's work printed), reviewers' comments, the private reports, the
-files, the credentials of their awards. An award's row stays without them: whoever was given a credential has
-it still, and its bit can be set.
+record with a commitment that nobody can open any more, since its salt is gone; the lines of the audit trail
+with ids alone. What goes: name, salt, address, their account with all that it opens and belongs to, the
+messages that told of them, events (they hold what the learner's work printed), reviewers' comments, the
+private reports, the files, the credentials of their awards. An award's row stays without them: whoever was
+given a credential has it still, and its bit can be set.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import awards, ledger, schema
+from assessor import awards, belongings, learnerrows, ledger, schema
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import OPEN, AttemptState, Learner
@@ -30,10 +30,6 @@ _S = schema.submissions.c
 _A = schema.attempts.c
 
 
-#: An e-mail address, as far as it can be told from how it looks.
-_ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}")
-
-
 class Learners(Database):
     """The part of the store that is about persons."""
 
@@ -41,24 +37,13 @@ class Learners(Database):
         """The learner of this name; made with `new_id` and `salt` where there is none."""
         if not name:
             raise NotFound("expected the name of a learner, got an empty one")
-        query = sa.select(schema.learners).where(_L.name == name)
         with self.reading() as connection:
             # Nearly always there: then no writer has to wait for this.
-            row = connection.execute(query).first()
-        if row is not None:
-            return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+            found = learnerrows.look(connection, name)
+        if found is not None:
+            return found
         with self.writing() as connection:
-            row = connection.execute(query).first()
-            if row is None:
-                try:
-                    with connection.begin_nested():
-                        connection.execute(schema.learners.insert().values(id=new_id, name=name, salt=salt))
-                except sa.exc.IntegrityError:
-                    # Another process was first (PostgreSQL only: SQLite has one writer); or the id is taken.
-                    if connection.execute(query).first() is None:
-                        raise
-                row = connection.execute(query).one()
-            return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+            return learnerrows.find_or_make(connection, name, learnerrows.Seed(id=new_id, salt=salt))
 
     def learner_of(self, submission_id: str) -> Learner:
         """The learner whose submission this is.
@@ -73,7 +58,7 @@ class Learners(Database):
             raise NotFound(f"expected the id of a submission, got {submission_id!r}: the store has none")
         if row.name is None:
             raise NotFound(f"submission {submission_id}: its learner was erased")
-        return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+        return learnerrows.as_learner(row)
 
     def learner_named(self, name: str) -> Learner:
         """The learner of this name.
@@ -82,7 +67,7 @@ class Learners(Database):
             NotFound: there is none.
         """
         with self.reading() as connection:
-            return _find(connection, name)
+            return learnerrows.find(connection, name)
 
     def learner_known(self, learner_id: str) -> Learner:
         """The learner of this id.
@@ -94,7 +79,7 @@ class Learners(Database):
             row = connection.execute(sa.select(schema.learners).where(_L.id == learner_id)).first()
         if row is None or row.name is None:
             raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none, or erased")
-        return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
+        return learnerrows.as_learner(row)
 
     def set_email(self, name: str, address: str | None) -> None:
         """Keep the address that a learner's awards are bound to from now on, or none.
@@ -102,10 +87,10 @@ class Learners(Database):
         Raises:
             NotFound: no learner of this name, or that is no address.
         """
-        if address is not None and not is_address(address):
+        if address is not None and not learnerrows.is_address(address):
             raise NotFound(f"learner {name!r}: expected an e-mail address, got {address!r}")
         with self.writing() as connection:
-            learner = _find(connection, name)
+            learner = learnerrows.find(connection, name)
             connection.execute(schema.learners.update().where(_L.id == learner.id).values(email=address))
 
     def salt(self, learner_id: str) -> bytes:
@@ -127,13 +112,17 @@ class Learners(Database):
             NotFound: no learner of this name.
         """
         with self.reading() as connection:
-            learner = _find(connection, name)
+            learner = learnerrows.find(connection, name)
             return {
                 "learner": {
                     "id": learner.id,
                     "name": learner.name,
                     "salt": learner.salt.hex(),
                     "email": learner.email,
+                },
+                **{
+                    kind: [_plain(row) for row in rows]
+                    for kind, rows in belongings.exported(connection, learner.id).items()
                 },
                 "turns": [
                     _plain(row)
@@ -165,7 +154,7 @@ class Learners(Database):
             NotFound: no learner of this name.
         """
         with self.writing() as connection:
-            learner = _find(connection, name)
+            learner = learnerrows.find(connection, name)
             theirs = sa.select(_A.id).join(schema.submissions).where(_S.learner_id == learner.id)
             reports = connection.execute(sa.select(_A.report).where(_A.id.in_(theirs))).scalars()
             bundles = connection.execute(sa.select(_S.bundle).where(_S.learner_id == learner.id)).scalars()
@@ -193,6 +182,7 @@ class Learners(Database):
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
             )
             connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
+            belongings.erase(connection, learner.id)
             gone = sorted(digest for digest in personal if not needed(connection, digest))
             schema.doom(connection, gone)
         self.scrub()
@@ -249,18 +239,6 @@ class Learners(Database):
                     remove(digest)
                     removed += 1
         return removed
-
-
-def is_address(text: str) -> bool:
-    """Whether this looks like an e-mail address."""
-    return _ADDRESS.fullmatch(text) is not None
-
-
-def _find(connection: sa.Connection, name: str) -> Learner:
-    row = connection.execute(sa.select(schema.learners).where(_L.name == name)).first()
-    if row is None:
-        raise NotFound(f"expected the name of a learner, got {name!r}: the store has none of that name")
-    return Learner(id=row.id, name=row.name, salt=row.salt, email=row.email)
 
 
 def needed(connection: sa.Connection, digest: str) -> bool:

@@ -19,11 +19,13 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, inspector, intake, judging, logs, personal, versioning
+from assessor.admission import Key
 from assessor.errors import (
     AssessorError,
     BlobFault,
     FileInvalid,
     KeyFault,
+    KeyReused,
     LeaseLost,
     Pressed,
     QueueFault,
@@ -53,6 +55,7 @@ def submit(
     parts: Parts,
     ring: Callable[[str, int], None],
     queue_class: Class | None = None,
+    key: Key | None = None,
 ) -> tuple[Submission, Attempt, intake.Received]:
     """Take an upload in and queue its first attempt.
 
@@ -65,11 +68,12 @@ def submit(
         parts: the world.
         ring: tells the queue; a queue that is away loses nothing, the sweep rings again.
         queue_class: the class that it waits in, or None for the task's own.
+        key: what the client calls it, or None. What it stands for already is given back as it is.
 
     Raises:
         NotFound: there is no such task.
         AuthorError: the task is not ready to be judged, or was changed under a version that has results.
-        UploadRefused, TryRefused, RateLimited: nothing was kept.
+        UploadRefused, TryRefused, RateLimited, KeyReused: nothing was kept.
         Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
     if parts.gauge is not None:
@@ -97,8 +101,9 @@ def submit(
             queue_class=queue_class or task.policy.queue_class,
             rate=parts.rate,
             alike=alike,
+            key=key,
         )
-    except (TryRefused, RateLimited, FileInvalid):
+    except (TryRefused, RateLimited, KeyReused, FileInvalid):
         # Blobs come before the rows that name them; these files are named by none, and must not stay.
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)

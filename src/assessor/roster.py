@@ -15,7 +15,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assessor import learners
+from assessor import learnerrows
 from assessor.errors import FileInvalid
 
 #: The largest file, and the most lines of it.
@@ -101,6 +101,6 @@ def _entry(line: int, cells: list[str], header: list[str], seen: dict[str, int])
             problem=f"expected each learner once, got the one of line {seen[learner]}",
         )
     seen[learner] = line
-    if email and not learners.is_address(email):
+    if email and not learnerrows.is_address(email):
         return Entry(line=line, learner=learner, problem=f"expected an e-mail address, got {email!r}")
     return Entry(line=line, learner=learner, email=email or None)

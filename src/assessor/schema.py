@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from assessor.waiting import Class
 
 #: The migration that these tables come from; a database that says so needs none.
-REVISION = "0004"
+REVISION = "0005"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -19,6 +19,9 @@ from assessor.waiting import Rate
 #: How often a learner may hand in unless told otherwise.
 RATE = Rate(count=60, per_s=600)
 
+#: How much one visitor of the web may read unless told otherwise.
+WEB_RATE = Rate(count=1200, per_s=60)
+
 #: The longest passphrase. Source: OpenSSL reads no longer one (PEM_BUFSIZE).
 _SECRET_BYTES = 1024
 
@@ -35,6 +38,26 @@ class LogFormat(StrEnum):
 
     CONSOLE = "console"
     JSON = "json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oidc:
+    """An OpenID provider that people may sign in with.
+
+    Attributes:
+        issuer: its URL, as its discovery document spells it.
+        client_id: what it calls this installation.
+        client_secret: a secret, never shown.
+        name: what people call it, for the button.
+        domains: domains of e-mail addresses whose people get an account by signing in, `*` for all; others
+            need an account first.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str = "single sign-on"
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +89,12 @@ class Settings:
         key_passphrase: what the key files are encrypted with, or None; a secret, never shown.
         public_url: where a trial without `issuer.yaml` would be published, or None.
         site: folder in which the sweep publishes what others see, or None: by `assessor publish` alone.
+        web: host and port of the web application.
+        web_url: where browsers reach it, an origin, or None: at `web` itself.
+        web_rate: how many requests one visitor may make, or None for any number.
+        trusted_proxies: addresses or networks of the proxies whose word on a client's address is taken.
+        upload_mib: the largest upload, MiB.
+        oidc: the provider that people may sign in with, or None.
     """
 
     home: Path
@@ -92,6 +121,12 @@ class Settings:
     key_passphrase: str | None = field(default=None, repr=False)
     public_url: str | None = None
     site: Path | None = None
+    web: tuple[str, int] = ("127.0.0.1", 8080)
+    web_url: str | None = None
+    web_rate: Rate | None = WEB_RATE
+    trusted_proxies: tuple[str, ...] = ()
+    upload_mib: int = 64
+    oidc: Oidc | None = None
 
     @property
     def spool(self) -> Path:
@@ -151,6 +186,12 @@ def read(
         key_passphrase=_secret(environ, "ASSESSOR_KEY_PASSPHRASE"),
         public_url=environ.get("ASSESSOR_PUBLIC_URL") or None,
         site=Path(environ["ASSESSOR_SITE"]).absolute() if environ.get("ASSESSOR_SITE") else None,
+        web=address(environ.get("ASSESSOR_WEB") or "127.0.0.1:8080", name="ASSESSOR_WEB"),
+        web_url=environ.get("ASSESSOR_WEB_URL") or environ.get("ASSESSOR_PUBLIC_URL") or None,
+        web_rate=_rate(environ, "ASSESSOR_WEB_RATE", WEB_RATE, "requests"),
+        trusted_proxies=_list(environ, "ASSESSOR_TRUSTED_PROXIES"),
+        upload_mib=_whole(environ, "ASSESSOR_UPLOAD_MIB", 64, least=1, most=4096),
+        oidc=_oidc(environ),
     )
 
 
@@ -212,6 +253,33 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     return passphrase(Path(file), name=f"{name}_FILE")
 
 
+def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in environ.get(name, "").split(",") if one.strip())
+
+
+def _oidc(environ: Mapping[str, str]) -> Oidc | None:
+    given = {
+        "ASSESSOR_OIDC_ISSUER": environ.get("ASSESSOR_OIDC_ISSUER"),
+        "ASSESSOR_OIDC_CLIENT_ID": environ.get("ASSESSOR_OIDC_CLIENT_ID"),
+        "ASSESSOR_OIDC_CLIENT_SECRET": _secret(environ, "ASSESSOR_OIDC_CLIENT_SECRET"),
+    }
+    if not any(given.values()):
+        return None
+    missing = [name for name, value in given.items() if not value]
+    if missing:
+        raise SettingInvalid(f"{', '.join(missing)}: expected all three of OIDC or none, got none of these")
+    issuer, client_id, client_secret = (value or "" for value in given.values())
+    if not re.match(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)", issuer):
+        raise SettingInvalid(f"ASSESSOR_OIDC_ISSUER: expected an https address, got {issuer!r}")
+    return Oidc(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=client_secret,
+        name=environ.get("ASSESSOR_OIDC_NAME") or "single sign-on",
+        domains=tuple(one.casefold() for one in _list(environ, "ASSESSOR_OIDC_DOMAINS")),
+    )
+
+
 T = TypeVar("T", bound=StrEnum)
 
 
@@ -225,7 +293,7 @@ def _choice(kind: type[T], environ: Mapping[str, str], name: str, default: T) ->
         raise SettingInvalid(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None
 
 
-def _rate(environ: Mapping[str, str], name: str, default: Rate) -> Rate | None:
+def _rate(environ: Mapping[str, str], name: str, default: Rate, what: str = "submissions") -> Rate | None:
     value = environ.get(name)
     if not value:
         return default
@@ -234,7 +302,7 @@ def _rate(environ: Mapping[str, str], name: str, default: Rate) -> Rate | None:
     form = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})([smhd])", value, re.ASCII)
     if form is None:
         raise SettingInvalid(
-            f"{name}: expected submissions and a time, such as 60/10m (s, m, h or d), or none, got {value!r}"
+            f"{name}: expected {what} and a time, such as 60/10m (s, m, h or d), or none, got {value!r}"
         )
     count, number, unit = form.groups()
     return Rate(count=int(count), per_s=int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit])

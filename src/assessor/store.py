@@ -6,7 +6,8 @@ digest; the bell that wakes workers is in `jobs`. Every method is one transactio
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
 do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
 have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`, what
-was judged again on another version of its task in `regrades`. All of them together are `Store`.
+was judged again on another version of its task in `regrades`. People are in `users`, `cohorts`,
+`invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ import sqlalchemy as sa
 
 from assessor import admission, attempts, awards, leases, ledger, queued, schema
 from assessor.attempts import Attempts
+from assessor.audit import Audit
 from assessor.awards import Awards
+from assessor.cohorts import Cohorts
 from assessor.errors import NotFound
+from assessor.grades import Grades
+from assessor.invitations import Invitations
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
 from assessor.passes import Passes
@@ -37,7 +42,9 @@ from assessor.schema import (
     Submission,
     WorkerRow,
 )
+from assessor.users import Users
 from assessor.waiting import Class, Rate
+from assessor.webhooks import Webhooks
 
 __all__ = [
     "OPEN",
@@ -60,7 +67,21 @@ _A = schema.attempts.c
 _S = schema.submissions.c
 
 
-class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Regrades):
+class Store(
+    Attempts,
+    Leases,
+    Learners,
+    Passes,
+    Awards,
+    Revocations,
+    Regrades,
+    Users,
+    Cohorts,
+    Invitations,
+    Grades,
+    Audit,
+    Webhooks,
+):
     """All that is known, behind one URL; made by `open`."""
 
     def submit(
@@ -80,6 +101,7 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Regrades):
         queue_class: Class = Class.NORMAL,
         rate: Rate | None = None,
         dedupe: bool = False,
+        key: admission.Key | None = None,
         alike: Collection[str] = (),
     ) -> tuple[Submission, Attempt, tuple[str, ...]]:
         """Keep a submission and queue its first attempt, if the task's policy allows one more try.
@@ -95,6 +117,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Regrades):
             rate: how often a learner may hand in, whatever the task, or None for any number.
             dedupe: give the submission back that this learner made of the same files for the same
                 snapshot, with its newest attempt, where there is one that uses a try.
+            key: what the client calls it; give the submission back that it stands for already, with its
+                newest attempt.
             alike: snapshots that stand under this version too and hold the same task.
 
         Returns:
@@ -103,11 +127,15 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Regrades):
         Raises:
             TryRefused: no try is left, or not yet; the text says when.
             RateLimited: too many of late; the text says when to come back.
+            KeyReused: the key stands for something else that was asked.
             FileInvalid: results stand under this version of the task with another content.
             NotFound: no such learner.
         """
         with self.writing() as connection:
             admission.lock(connection, learner_id)
+            before = None if key is None else admission.known(connection, key, now)
+            if before is not None:
+                return attempts.read_submission(connection, before), attempts.newest(connection, before), ()
             if dedupe:
                 same = admission.same(connection, learner_id, task_id, snapshot, bundle)
                 if same is not None:
@@ -130,6 +158,8 @@ class Store(Attempts, Leases, Learners, Passes, Awards, Revocations, Regrades):
                     received_at=now,
                 )
             )
+            if key is not None:
+                admission.keep(connection, key, id, now)
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
             turns = [one.turn for one in replaced if one.queue_class is queue_class]

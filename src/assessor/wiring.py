@@ -32,6 +32,7 @@ from assessor import (
     publish,
     queueserver,
     statuses,
+    tokens,
 )
 from assessor.achievement import Achievement
 from assessor.database import Database
@@ -40,6 +41,7 @@ from assessor.gauge import Engine, Gauge
 from assessor.issuer import Issuer, Method
 from assessor.jobs import Ring
 from assessor.keyring import Keyring, Place
+from assessor.learnerrows import Seed
 from assessor.log import Log
 from assessor.openbadges import trust
 from assessor.parts import Parts
@@ -421,6 +423,21 @@ def new_id() -> str:
     """A fresh id: 20 random base-32 characters (100 bits), lower case, safe in a path."""
     alphabet = "abcdefghijklmnopqrstuvwxyz234567"
     return "".join(secrets.choice(alphabet) for _ in range(20))
+
+
+def new_secret() -> str:
+    """A fresh secret for a cookie or a link: 43 characters (256 bits), safe in a path."""
+    return secrets.token_urlsafe(32)
+
+
+def new_token() -> str:
+    """The text of a fresh token."""
+    return tokens.written(secrets.token_bytes(32))
+
+
+def new_seed() -> Seed:
+    """What the row of a learner is made from."""
+    return Seed(id=new_id(), salt=secrets.token_bytes(16))
 
 
 def worker_name() -> str:

@@ -51,6 +51,16 @@ def test_every_variable_is_heard() -> None:
             "ASSESSOR_KEY_PASSPHRASE": "a passphrase",
             "ASSESSOR_PUBLIC_URL": "https://a.example",
             "ASSESSOR_SITE": "/site",
+            "ASSESSOR_WEB": "0.0.0.0:8443",
+            "ASSESSOR_WEB_URL": "https://learn.example",
+            "ASSESSOR_WEB_RATE": "90/1m",
+            "ASSESSOR_TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16",
+            "ASSESSOR_UPLOAD_MIB": "8",
+            "ASSESSOR_OIDC_ISSUER": "https://id.example",
+            "ASSESSOR_OIDC_CLIENT_ID": "assessor",
+            "ASSESSOR_OIDC_CLIENT_SECRET": "a secret",
+            "ASSESSOR_OIDC_NAME": "School",
+            "ASSESSOR_OIDC_DOMAINS": "A.example,b.example",
         }
     )
     assert found == settings.Settings(
@@ -77,6 +87,18 @@ def test_every_variable_is_heard() -> None:
         key_passphrase="a passphrase",
         public_url="https://a.example",
         site=Path("/site"),
+        web=("0.0.0.0", 8443),
+        web_url="https://learn.example",
+        web_rate=settings.Rate(count=90, per_s=60),
+        trusted_proxies=("10.0.0.1", "10.1.0.0/16"),
+        upload_mib=8,
+        oidc=settings.Oidc(
+            issuer="https://id.example",
+            client_id="assessor",
+            client_secret="a secret",
+            name="School",
+            domains=("a.example", "b.example"),
+        ),
     )
     assert not [secret for secret in ("kms:", "passphrase'") if secret in repr(found)], (
         "secrets are not shown"
@@ -184,3 +206,41 @@ def test_address_is_read_and_shown_as_it_was_given(text: str) -> None:
 def test_text_that_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(SettingInvalid, match=r"^--health: expected HOST:PORT"):
         settings.address(text, name="--health")
+
+
+def test_web_is_at_the_public_url_unless_told_otherwise() -> None:
+    assert settings.read({"ASSESSOR_PUBLIC_URL": "https://a.example"}).web_url == "https://a.example"
+    assert settings.read({}).web_url is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        (
+            {"ASSESSOR_OIDC_ISSUER": "https://id.example", "ASSESSOR_OIDC_CLIENT_ID": "a"},
+            "ASSESSOR_OIDC_CLIENT_SECRET: expected all three of OIDC or none, got none of these",
+        ),
+        (
+            {
+                "ASSESSOR_OIDC_ISSUER": "http://id.example",
+                "ASSESSOR_OIDC_CLIENT_ID": "a",
+                "ASSESSOR_OIDC_CLIENT_SECRET": "b",
+            },
+            "ASSESSOR_OIDC_ISSUER: expected an https address, got 'http://id.example'",
+        ),
+        (
+            {"ASSESSOR_WEB_RATE": "many"},
+            "ASSESSOR_WEB_RATE: expected requests and a time, such as 60/10m (s, m, h or d), or none, "
+            "got 'many'",
+        ),
+    ],
+)
+def test_settings_of_the_web_that_make_no_sense_are_refused(environ: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingInvalid) as refused:
+        settings.read(environ)
+    assert str(refused.value) == problem
+
+
+def test_no_secret_of_the_provider_is_shown() -> None:
+    config = settings.Oidc(issuer="https://id.example", client_id="a", client_secret="hush")
+    assert "hush" not in repr(config)

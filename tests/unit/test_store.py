@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from assessor import keyrows, ledger, migrations, schema
+from assessor import accounts, keyrows, migrations, schema
 from assessor.errors import KeyRetired, LeaseLost, NotFound, StoreFault, TryRefused
 from assessor.signer import Purpose
 from assessor.store import (
@@ -601,7 +601,7 @@ def test_times_come_back_in_utc_to_the_microsecond(store: Store) -> None:
 def test_migrations_make_the_tables_of_the_schema(store: Store) -> None:
     with store.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, ledger.metadata) == []
+        assert compare_metadata(context, accounts.metadata) == []
         assert context.get_current_revision() == schema.REVISION
     assert schema.REVISION in migrations.revisions()
 
@@ -645,7 +645,7 @@ def test_opened_again_it_holds_what_it_held(store: Store) -> None:
 def test_database_of_a_newer_version_is_refused(store: Store) -> None:
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreFault, match="revision 0004 or older, got 9999: a newer version"):
+    with pytest.raises(StoreFault, match="revision 0005 or older, got 9999: a newer version"):
         Store.open(f"sqlite:///{store.file}")
 
 

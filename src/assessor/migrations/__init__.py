@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from assessor import ledger
+from assessor import accounts
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -28,7 +28,9 @@ def upgrade(connection: sa.Connection) -> None:
         return script._upgrade_revs("head", revision)
 
     with EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment:
-        environment.configure(connection=connection, target_metadata=ledger.metadata, transactional_ddl=True)
+        environment.configure(
+            connection=connection, target_metadata=accounts.metadata, transactional_ddl=True
+        )
         environment.run_migrations()
 
 

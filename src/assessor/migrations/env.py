@@ -9,14 +9,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
-from assessor import ledger
+from assessor import accounts
 
 
 def run() -> None:
     """Run the command's migrations on the database of `-x url=...`."""
     engine = sa.create_engine(context.get_x_argument(as_dictionary=True)["url"])
     with engine.begin() as connection:
-        context.configure(connection=connection, target_metadata=ledger.metadata)
+        context.configure(connection=connection, target_metadata=accounts.metadata)
         context.run_migrations()
     engine.dispose()
 

@@ -1,0 +1,1 @@
+"""Routers below /api/v1; each is listed in `app.ROUTERS`."""

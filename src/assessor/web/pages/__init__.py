@@ -1,0 +1,1 @@
+"""Routers that answer HTML; each is listed in `app.ROUTERS`."""

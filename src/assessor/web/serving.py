@@ -1,0 +1,151 @@
+"""The web process: an installation's parts in, HTTP out, until it is told to stop.
+
+Comes in: settings and parts. Goes out: nothing; it listens. One process: counts of requests are in its memory
+unless a Redis server is named, and everything else is in the store, so that more of them may run beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+import uvicorn
+from fastapi import APIRouter
+
+from assessor import settings, wiring
+from assessor.errors import SettingInvalid
+from assessor.parts import Parts
+from assessor.settings import Settings
+from assessor.web import address, app, signin
+from assessor.web.context import Context, Reread
+from assessor.web.oidc import Provider
+from assessor.web.rendering import Renderer
+from assessor.web.throttle import Throttle
+
+log = structlog.get_logger(__name__)
+
+#: How long requests that run may go on once it is told to stop, seconds; live pages would go on for ever.
+GRACE_S = 5
+#: How many clients are served at once; more are told to come back.
+CLIENTS = 1000
+
+#: What a catalog is read anew for.
+CATALOG = ("tasks", "rubrics", "sandboxes", "badges", "issuer.yaml")
+
+
+def context_of(config: Settings, parts: Parts) -> Context:
+    """What the handlers of an installation need.
+
+    Raises:
+        SettingInvalid: ASSESSOR_WEB_URL is no origin.
+        AuthorError: the catalog cannot be read.
+    """
+    site = address.site(config)
+    provider = None
+    if config.oidc is not None:
+        provider = Provider(config.oidc, redirect_uri=site.url + signin.BACK_PATH)
+    catalog = Reread(lambda: wiring.tasks(config), config.catalog, CATALOG)
+    catalog()
+    return Context(
+        settings=config,
+        parts=parts,
+        catalog=catalog,
+        ring=wiring.ring(config),
+        site=site,
+        renderer=Renderer(
+            site_name="Assessor" if parts.issuer.trial else parts.issuer.name,
+            provider=None if config.oidc is None else config.oidc.name,
+        ),
+        throttle=Throttle(reads=config.web_rate, redis_url=config.redis_url),
+        provider=provider,
+        hashing=threading.BoundedSemaphore(1),
+        new_secret=lambda: secrets.token_urlsafe(32),
+        uploads=config.spool / "web",
+    )
+
+
+def listen(pair: tuple[str, int]) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        SettingInvalid: nothing can.
+    """
+    family = socket.AF_INET6 if ":" in pair[0] else socket.AF_INET
+    # Named as TCP's: asyncio sends at once (TCP_NODELAY) on connections of such a socket alone, and any other
+    # costs each answer the 40 ms of a delayed acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(pair)
+        listening.listen(256)
+    except OSError as error:
+        listening.close()
+        raise SettingInvalid(
+            f"ASSESSOR_WEB (--address): expected an address to listen on, got {settings.shown(pair)}: "
+            f"{error.strerror}"
+        ) from error
+    return listening
+
+
+def serve(
+    here: Context,
+    listening: socket.socket,
+    *,
+    stop: threading.Event,
+    parent: int | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+    routers: Sequence[APIRouter] = app.ROUTERS,
+) -> None:
+    """Serve until told to stop, or until the parent is gone.
+
+    Args:
+        here: what handlers need.
+        listening: the socket.
+        stop: ends it.
+        parent: process whose end ends it, or None.
+        on_ready: called once requests are answered.
+        routers: the pages and the API.
+
+    Raises:
+        SettingInvalid: the front-end files of others are not there.
+    """
+    trusted = list(here.settings.trusted_proxies)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.make(here, routers),
+            http="h11",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # The word of anybody else on where a request came from, and over what, is not taken.
+            proxy_headers=bool(trusted),
+            forwarded_allow_ips=trusted,
+            limit_concurrency=CLIENTS,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+    )
+    # In a thread of its own, where uvicorn leaves the signals to us.
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
+    thread.start()
+    told = False
+    try:
+        while thread.is_alive() and not stop.wait(0.1):
+            if server.started and not told:
+                told = True
+                on_ready()
+            if parent is not None and os.getppid() != parent:
+                log.warning("supervisor is gone; the web process ends", supervisor=parent)
+                break
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()

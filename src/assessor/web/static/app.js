@@ -1,0 +1,39 @@
+// Makes pages better that work without it. No inline code, no eval: the site's policy forbids both.
+"use strict";
+
+// Times are written in UTC; here they are put into the reader's own zone, with the written form as a hint.
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = format.format(at);
+    time.dataset.local = "";
+  }
+}
+
+// What went wrong is where reading goes on.
+function goToProblem() {
+  const alert = document.querySelector(".alert[role=alert]");
+  const field = document.querySelector("[aria-invalid=true]") || (alert && document.querySelector("main form input:not([type=hidden])"));
+  if (field) field.focus();
+}
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent !== undefined) {
+    event.preventDefault();
+    return;
+  }
+  if (form.method === "post" && !form.hasAttribute("hx-post")) form.dataset.sent = "";
+});
+// Back in the history it may be sent again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+localTimes(document);
+goToProblem();
+document.addEventListener("htmx:load", (event) => localTimes(event.target));
