@@ -17,7 +17,7 @@ from tests import boxes
 ROOT = Path(__file__).parents[2]
 TASKS = catalog.load(ROOT)
 #: Every gate, with few runs and mutants; script/check-tasks has them all.
-SAMPLE = check.Asked(runs=2, mutants=10)
+SAMPLE = check.Asked(runs=2, mutants=5)
 
 
 @pytest.fixture(scope="module")
