@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from assessor import catalog
-from assessor.authoring import attacks, check, junit, lock
+from assessor.authoring import attacks, check, junit, leaks, lock
 from assessor.authoring.check import Asked, Checked
 from assessor.authoring.finding import Gate, Gated, State
 from assessor.cli import main
@@ -341,6 +341,21 @@ def test_value_of_a_hidden_test_in_a_visible_message_is_a_leak(
 def test_message_of_a_hidden_test_or_a_longer_number_is_no_leak(world: World) -> None:
     world.says = lambda order, test: "needle 5678" if test == H else "15678 and 5678.5"
     assert told(world.check(only=[Gate.LEAKS]), Gate.LEAKS) == []
+
+
+def test_values_are_what_tests_hold_and_not_what_they_call_it() -> None:
+    source = (
+        b"import pytest\n\n\n"
+        b'@pytest.mark.parametrize("argument", ["needle\\n", 5678], ids=["a needle", "a number"])\n'
+        b"def test_one(argument):\n"
+        b'    """Looks for hay."""\n'
+        b'    assert argument != "haystack"\n'
+    )
+    hidden, visible = leaks.literals({"test_t.py": source})
+    assert [(one.value, one.line) for one in hidden] == [("needle\n", 4), ("5678", 4), ("haystack", 7)]
+    assert visible == ""
+    assert hidden[0].is_in("a needle, then")
+    assert not hidden[1].is_in("56789")
 
 
 def test_fault_of_ours_breaks_its_gate_and_the_rest_goes_on(world: World) -> None:

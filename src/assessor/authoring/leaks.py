@@ -38,10 +38,10 @@ class Literal:
     number: bool
 
     def is_in(self, text: str) -> bool:
-        """Whether the text shows it; a number only as a number of its own."""
+        """Whether the text shows it; a number only as a number of its own, a text without blanks around it."""
         if self.number:
             return re.search(rf"(?<![\w.]){re.escape(self.value)}(?![\w]|\.\d)", text) is not None
-        return self.value in text
+        return self.value.strip() in text
 
 
 def gate(bench: Workbench) -> Found:
@@ -157,8 +157,17 @@ def _values(node: ast.AST, path: str, *, skipped: list[ast.AST]) -> Iterator[Lit
                 yield Literal(path=path, line=node.lineno, value=text, number=True)
         elif isinstance(value, str) and len(value.strip()) >= _LETTERS:
             yield Literal(path=path, line=node.lineno, value=value, number=False)
+    names = _names(node)
     for child in ast.iter_child_nodes(node):
-        yield from _values(child, path, skipped=skipped)
+        if child is not names:
+            yield from _values(child, path, skipped=skipped)
+
+
+def _names(node: ast.AST) -> ast.AST | None:
+    """The names of a parametrized test's arguments, which are no values; None of anything else."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.parametrize"):
+        return node.args[0] if node.args else None
+    return None
 
 
 def _text(data: bytes) -> str:
