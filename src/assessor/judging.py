@@ -77,6 +77,11 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     )
 
 
+def feedback(judged: Judged) -> report.Feedback:
+    """What the task's policy lets the learner see: the one place where it is cut, whoever shows it."""
+    return report.feedback(judged.frozen.task.policy, judged.results, judged.assessment, judged.marks)
+
+
 def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> AttemptState:
     """Turn an attempt's stored events into its verdict, and into signed evidence unless a review is open.
 

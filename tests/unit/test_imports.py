@@ -22,7 +22,7 @@ ROOMS = """
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
-    audit sessions tokens users cohorts invitations grades webhooks learners leases attempts admission store
+    audit sessions tokens naming users cohorts invitations grades webhooks learners leases attempts admission coursework store
     blobs backup personal publish tree keyring passwords gradebook
     parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce

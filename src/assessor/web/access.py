@@ -68,6 +68,10 @@ class Access:
         found: Visitor = request.state.visitor
         return found
 
+    def most(self, here: Context) -> int:
+        """How many bytes of a body are read here: of uploads, no more than the installation takes."""
+        return min(self.takes, here.settings.upload_mib * 1024**2) if self.streams else self.takes
+
     def check(self, visitor: Visitor) -> None:
         """Let them in.
 
@@ -141,7 +145,7 @@ class Guarded(APIRoute):
         async def handle(request: Request) -> Response:
             here = context.of(request)
             visitor = await run_in_threadpool(_admit, access, request, here)
-            limited = Request(request.scope, _bounded(request, access.takes))
+            limited = Request(request.scope, _bounded(request, access.most(here)))
             if not access.streams:
                 # In memory and at once: what parses it later finds it there.
                 await limited.body()
