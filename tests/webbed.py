@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from fastapi import APIRouter
 
-from assessor import passwords, settings, tokens
+from assessor import logs, passwords, settings, tokens
 from assessor.audit import Act
 from assessor.learnerrows import Seed
 from assessor.users import Role, Scope, User
 from assessor.web import app, serving
 from assessor.web.context import Context
+from assessor.web.throttle import Throttle
 from tests import small
 
 PASSWORD = "correct horse battery"
@@ -33,6 +35,11 @@ _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 def hashed() -> str:
     """The hash of `PASSWORD`: making one takes long, on purpose."""
     return passwords.hashed(PASSWORD)
+
+
+def unlimited() -> Throttle:
+    """Counts nothing but guesses."""
+    return Throttle(reads=None, writes=None)
 
 
 @dataclass
@@ -102,6 +109,14 @@ class Web:
             act=Act.by_operator(parts.clock()),
         )
 
+    def act(self) -> Act:
+        """Something that is done at the command line now."""
+        return Act.by_operator(self.bench.clock())
+
+    def seed(self) -> Seed:
+        """What a learner's row is made from."""
+        return Seed(id=self.bench.parts.new_id(), salt=bytes(16))
+
     def signed_in(self, *roles: Role, user: User | None = None) -> Browser:
         """A browser of somebody with these roles, without the work of a sign-in."""
         found = user or self.user(*roles)
@@ -152,6 +167,10 @@ def served(
     port = listening.getsockname()[1]
     stop, ready = threading.Event(), threading.Event()
     with contextlib.closing(bench.parts.store), contextlib.ExitStack() as opened:
+        # As the process that serves logs: the loggers' own default writes values of variables, for minutes.
+        kept = structlog.get_config()
+        opened.callback(lambda: structlog.configure(**kept))
+        logs.configure(settings.LogFormat.CONSOLE)
         config = settings.read(
             {"ASSESSOR_WEB": f"127.0.0.1:{port}"} | (environ or {}), home=root, catalog=root / "catalog"
         )
@@ -167,6 +186,5 @@ def served(
             assert ready.wait(60), "the web application did not start"
             yield Web(bench=bench, here=here, port=port, _open=opened)
         finally:
-            opened.close()
             stop.set()
             thread.join()

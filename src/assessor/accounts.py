@@ -105,7 +105,6 @@ submission_keys = sa.Table(
     sa.Column("digest", sa.String, nullable=False),
     sa.Column("submission_id", sa.ForeignKey("submissions.id"), nullable=False),
     sa.Column("made_at", Moment, nullable=False),
-    sa.Index(None, "made_at"),
 )
 
 cohorts = sa.Table(

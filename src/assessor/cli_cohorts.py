@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -48,7 +48,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(
             f"expected a time with its offset, such as 2026-03-01T12:00+01:00, got {value!r}"
         )
-    return moment
+    return moment.astimezone(UTC)
 
 
 @click.group(name="cohorts")

@@ -1,7 +1,8 @@
 """Coursework: what one learner has handed in, and what is still possible for them; reading alone.
 
 Comes in: the id of a learner. Goes out: the frozen rows of `schema`. Whoever asks for somebody else's attempt
-is told the same as whoever asks for one that there is not.
+is told the same as whoever asks for one that there is not; so is who asks for one of a regrade that is not
+applied, which counts for nothing and may never.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import sqlalchemy as sa
 from assessor import admission, schema
 from assessor.database import Database
 from assessor.errors import NotFound
-from assessor.schema import Attempt, Submission
+from assessor.schema import Attempt, AttemptState, Submission
 from assessor.waiting import Rate
 
 _A = schema.attempts.c
 _S = schema.submissions.c
+
+#: What its learner may know of: `Attempt.on_trial` as the database asks for it.
+_TOLD = sa.or_(_A.regrade_id.is_(None), _A.state == AttemptState.JUDGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Coursework(Database):
             NotFound: there is none of this id, or it is somebody else's.
         """
         query = sa.select(schema.attempts).join(schema.submissions, _S.id == _A.submission_id)
-        query = query.where(_A.id == attempt_id, _S.learner_id == learner_id)
+        query = query.where(_A.id == attempt_id, _S.learner_id == learner_id, _TOLD)
         with self.reading() as connection:
             row = connection.execute(query).first()
             if row is None:
@@ -77,9 +81,15 @@ class Coursework(Database):
         with self.reading() as connection:
             rows = connection.execute(query.order_by(_S.seq.desc()).limit(limit)).all()
             names = [row.id for row in rows]
-            found = sa.select(schema.attempts).where(_A.submission_id.in_(names)).order_by(_A.number)
+            found = sa.select(schema.attempts).where(_A.submission_id.in_(names), _TOLD).order_by(_A.number)
             newest = {row.submission_id: schema.as_attempt(row) for row in connection.execute(found)}
         return tuple((schema.as_submission(row), newest[row.id]) for row in rows)
+
+    def judgings(self, submission_id: str) -> tuple[Attempt, ...]:
+        """The attempts of a submission that its learner may know of, by number."""
+        query = sa.select(schema.attempts).where(_A.submission_id == submission_id, _TOLD)
+        with self.reading() as connection:
+            return tuple(map(schema.as_attempt, connection.execute(query.order_by(_A.number))))
 
     def tries(
         self, learner_id: str, task_id: str, *, cooldown_s: int, rate: Rate | None, now: datetime

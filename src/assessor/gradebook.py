@@ -84,15 +84,10 @@ def cell(value: str) -> str:
     ones. NUL characters go, since readers of CSV end a cell there.
     """
     value = value.replace("\0", "")
-    seen = unicodedata.normalize("NFKC", value[:64])
-    if value[:1] in ("\t", "\r", "\n"):
+    first = next((one for one in value if one.isprintable() and not one.isspace()), "")
+    if value[:1] in ("\t", "\r", "\n") or (first and unicodedata.normalize("NFKC", first)[0] in _RECKONED):
         return "'" + value
-    first = next((one for one in seen if not (one.isspace() or unicodedata.category(one) in _UNSEEN)), "")
-    return "'" + value if first in _RECKONED and first else value
-
-
-#: Categories of characters that nobody sees: controls, formats (zero-width, marks of direction).
-_UNSEEN = ("Cc", "Cf")
+    return value
 
 
 def percent(score: Fraction) -> str:

@@ -237,6 +237,7 @@ def _open(
 ) -> Session:
     # What is over is of no use to anybody; it goes whenever its owner comes by.
     connection.execute(accounts.sessions.delete().where(_S.user_id == user_id, _S.expires_at <= now))
+    connection.execute(accounts.sign_in_links.delete().where(_K.user_id == user_id, _K.expires_at <= now))
     session = Session(
         id=secret_digest(secret),
         user_id=user_id,

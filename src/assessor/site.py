@@ -141,8 +141,8 @@ def _evidence(attempts: Iterable[str], parts: Parts, proofs: _Proofs) -> Iterato
         if row is None:
             raise NotFound(f"attempt {attempt_id}: expected evidence, an award rests on it; there is none")
         record, run, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
-        submission = parts.store.submission(parts.store.attempt(attempt_id).submission_id)
-        frozen = judging.thaw(submission.snapshot, parts)
+        attempt = parts.store.attempt(attempt_id)
+        frozen = judging.thaw(attempt.judged_with(parts.store.submission(attempt.submission_id)), parts)
         html = page.evidence_page(record, run, frozen=frozen, key_id=row.key_id)
         found = {
             publish.RECORD: record,

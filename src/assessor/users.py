@@ -349,7 +349,9 @@ def exported(connection: sa.Connection, learner_id: str) -> Mapping[str, list[di
 
 def erase(connection: sa.Connection, learner_id: str) -> None:
     """Remove a learner's account with all that belongs to it, and the messages that told of them."""
-    names = list(connection.execute(sa.select(_U.id).where(_U.learner_id == learner_id)).scalars())
+    # Locked, so that nobody is signed in by it meanwhile.
+    query = sa.select(_U.id).where(_U.learner_id == learner_id).with_for_update()
+    names = list(connection.execute(query).scalars())
     for table in _BELONGS.values():
         connection.execute(table.delete().where(table.c.user_id.in_(names)))
     audit.erase(connection, names)

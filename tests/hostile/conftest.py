@@ -37,7 +37,6 @@ SHARED = ROOT.parent / "shared" / "attacks"
 
 #: Attacks on features that the engine does not have yet, and what will have them.
 LATER = {
-    "csv-formula": "the gradebook's CSV",
     "git-url-ssrf": "hand-in by git URL",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import dataclasses
 import io
 import json
@@ -20,6 +21,7 @@ import structlog
 from assessor import (
     catalog,
     digest,
+    gradebook,
     jobs,
     logs,
     page,
@@ -31,11 +33,13 @@ from assessor import (
     verify,
 )
 from assessor.errors import AuthorError, VerificationFailed
+from assessor.learnerrows import Seed
 from assessor.openbadges import checks
 from assessor.openbadges.asked import Asked
 from assessor.openbadges.sources import Sources
 from assessor.settings import LogFormat
-from tests import badges
+from assessor.users import Role
+from tests import badges, people
 from tests.hostile.conftest import (
     HERE,
     LATER,
@@ -421,6 +425,29 @@ def document_types_are_refused(attack: Attack, tmp_path: Path, benches: Benches)
                 assert {one.name for one in node.names} <= harmless, path
 
 
+def no_cell_is_a_formula(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    """Each line of the file is what somebody calls themselves."""
+    store = people.open_store(tmp_path)
+    store.add_cohort(id="c", name="Spring", act=people.act())
+    store.add_assignment(id="g", cohort_id="c", task_id="median", act=people.act())
+    names = attack.content().splitlines()
+    for number, name in enumerate(names):
+        made = store.add_user(
+            id=f"u{number}",
+            email=f"u{number}@example.org",
+            name=name,
+            roles=[Role.LEARNER],
+            password=None,
+            seed=Seed(id=f"l{number}", salt=b"salt"),
+            act=people.act(),
+        )
+        store.enrol("c", made.id, Role.LEARNER, act=people.act())
+    text = gradebook.as_csv(store.gradebook("g"))
+    store.close()
+    _, *lines = csv.reader(io.StringIO(text, newline=""))
+    assert sorted(line[0] for line in lines) == sorted("'" + name.strip() for name in names)
+
+
 PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {
     "rejected": refused_by_the_parser,
     "schema error": refused_by_the_parser,
@@ -431,6 +458,7 @@ PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {
     "signature fails": other_bytes_fail,
     "content-addressed copy, hashed once": hashed_once,
     "refused: no DTD": document_types_are_refused,
+    "cell neutralised": no_cell_is_a_formula,
 }
 
 

@@ -7,9 +7,8 @@ not be collected: they explain everything else. The runs stay on the bench for t
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
-from assessor import catalog, report
+from assessor import catalog
 from assessor.authoring import prove
 from assessor.authoring.finding import Finding, Found
 from assessor.authoring.prove import Tried
@@ -47,26 +46,7 @@ def gate(bench: Workbench, tasks: catalog.Catalog) -> Found:
             Finding(path=bench.where(piece.folder), problem=problem, mend=_mend(piece.folder))
             for problem in piece.problems
         ]
-        if piece.folder == "starter":
-            findings += _too_much(bench, piece)
     return Found(findings=tuple(findings), told=f"{done} pieces of work", figures={"work": float(done)})
-
-
-def _too_much(bench: Workbench, starter: Tried) -> list[Finding]:
-    """Where the starter earns more than its author says."""
-    most = bench.task.starter_at_most
-    weights = {one.id: one.weight for one in bench.frozen.rubric.criteria}
-    earned = sum((share * weights[name] for name, share in starter.criteria.items()), Fraction(0))
-    if most is None or earned <= most:
-        return []
-    return [
-        Finding(
-            path=bench.where("starter"),
-            problem=f"expected at most {most} % of the whole, as starter.at_most says, got "
-            f"{report.percent(earned / 100)}",
-            mend=_mend("starter"),
-        )
-    ]
 
 
 def _uncollected(bench: Workbench) -> list[Finding]:

@@ -54,23 +54,19 @@ class Access:
     Attributes:
         roles: any of them is enough; none means anybody.
         scope: what a token must carry, or None: no token gets in.
-        takes: how many bytes of a body.
+        takes: how many bytes of a body, or None: as many as the installation lets an upload have.
         streams: whether the handler reads the body itself (`uploads`), with the token of its form in it.
     """
 
     roles: frozenset[Role]
     scope: Scope | None
-    takes: int
+    takes: int | None
     streams: bool
 
     def __call__(self, request: Request) -> Visitor:
         """The visitor, who was let in already."""
         found: Visitor = request.state.visitor
         return found
-
-    def most(self, here: Context) -> int:
-        """How many bytes of a body are read here: of uploads, no more than the installation takes."""
-        return min(self.takes, here.settings.upload_mib * 1024**2) if self.streams else self.takes
 
     def check(self, visitor: Visitor) -> None:
         """Let them in.
@@ -98,7 +94,7 @@ class Access:
 def allow(
     *roles: Role | frozenset[Role],
     scope: Scope | None = None,
-    takes: int = FORM_BYTES,
+    takes: int | None = None,
     streams: bool = False,
 ) -> Any:
     """The dependency that each route carries.
@@ -106,12 +102,14 @@ def allow(
     Args:
         roles: roles, any of which is enough, or `PUBLIC`, or `SIGNED_IN`.
         scope: what a token must carry, or None: no token gets in.
-        takes: how many bytes of a body.
+        takes: how many bytes of a body, or None: `FORM_BYTES`, or where it streams, what uploads may have.
         streams: whether the handler reads the body itself, by `uploads.receive`.
     """
     if not roles:
         raise TypeError("allow: expected at least one role, PUBLIC or SIGNED_IN, got nothing")
     wanted = frozenset().union(*(one if isinstance(one, frozenset) else {one} for one in roles))
+    if takes is None and not streams:
+        takes = FORM_BYTES
     return Depends(Access(roles=wanted, scope=scope, takes=takes, streams=streams), use_cache=False)
 
 
@@ -121,11 +119,16 @@ def of(route: APIRoute) -> Access:
     Raises:
         TypeError: it does not say so, or more than once.
     """
-    found = [one for one in _calls(route.dependant) if isinstance(one, Access)]
+    found = [one for one in calls(route) if isinstance(one, Access)]
     if len(found) != 1:
         methods = ",".join(sorted(route.methods or ()))
         raise TypeError(f"{methods} {route.path}: expected allow(...) once, got it {len(found)} times")
     return found[0]
+
+
+def calls(route: APIRoute) -> Iterator[object]:
+    """What a route's handler depends on, with what that depends on."""
+    return _calls(route.dependant)
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:
@@ -145,7 +148,8 @@ class Guarded(APIRoute):
         async def handle(request: Request) -> Response:
             here = context.of(request)
             visitor = await run_in_threadpool(_admit, access, request, here)
-            limited = Request(request.scope, _bounded(request, access.most(here)))
+            most = here.settings.upload_mib * 1024**2 if access.takes is None else access.takes
+            limited = Request(request.scope, _bounded(request, most))
             if not access.streams:
                 # In memory and at once: what parses it later finds it there.
                 await limited.body()
@@ -180,7 +184,8 @@ def _admit(access: Access, request: Request, here: Context) -> Visitor:
 def _bounded(request: Request, most: int) -> Receive:
     told = request.headers.get("content-length", "")
     if told.isascii() and told.isdigit() and int(told[:20]) > most:
-        raise _too_large(most)
+        # The rest of one that says so is let pass, unkept, so that its browser gets to the answer.
+        raise _too_large(most, hang_up=int(told[:20]) > 16 * most)
     taken = 0
 
     async def receive() -> Message:
@@ -188,12 +193,12 @@ def _bounded(request: Request, most: int) -> Receive:
         message = await request.receive()
         taken += len(message.get("body", b""))
         if taken > most:
-            raise _too_large(most)
+            raise _too_large(most, hang_up=True)
         return message
 
     return receive
 
 
-def _too_large(most: int) -> RequestTooLarge:
+def _too_large(most: int, *, hang_up: bool) -> RequestTooLarge:
     shown = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
-    return RequestTooLarge(f"expected a request of at most {shown}, got more")
+    return RequestTooLarge(f"expected a request of at most {shown}, got more", hang_up=hang_up)

@@ -27,7 +27,7 @@ from starlette.types import Scope
 from assessor import __version__
 from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
-from assessor.web import access, problems, rendering, signin
+from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
 from assessor.web.pages import account, attempts, badges, catalogue, home, tasks
@@ -132,7 +132,7 @@ def make(here: Context, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
 
 
 def check(routes: Sequence[BaseRoute]) -> None:
-    """Raise TypeError for a route that does not say who is allowed."""
+    """Raise TypeError for a route that does not say who is allowed, or streams past the checks."""
     for route in routes:
         if isinstance(route, Mount) and isinstance(route.app, Files):
             continue
@@ -140,7 +140,9 @@ def check(routes: Sequence[BaseRoute]) -> None:
             raise TypeError(
                 f"{getattr(route, 'path', route)}: expected a route of access.router(), got another"
             )
-        access.of(route)
+        # A body that nobody reads would come in unchecked: the token of its form is in it.
+        if access.of(route).streams and uploads.receive not in access.calls(route):
+            raise TypeError(f"{route.path}: expected a parameter of uploads.Upload, since its body streams")
 
 
 class Files(StaticFiles):

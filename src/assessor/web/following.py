@@ -31,7 +31,7 @@ def now(attempt: Attempt, parts: Parts) -> Progress | None:
     """Where an attempt is, or None where nothing can be told any more: its learner was erased."""
     try:
         submission = parts.store.submission(attempt.submission_id)
-        frozen = judging.thaw(submission.snapshot, parts)
+        frozen = judging.thaw(attempt.judged_with(submission), parts)
         lines = [] if attempt.state is AttemptState.QUEUED else parts.store.events(attempt.id)
         place = jobs.place(attempt.id, parts) if attempt.state is AttemptState.QUEUED else None
     except NotFound:

@@ -154,7 +154,7 @@ def _git(
     if shutil.which("git") is None:
         raise UploadRefused("git: expected git on this machine, there is none: hand in files")
     # A group of its own: what git starts ends with it.
-    running = subprocess.Popen(  # noqa: S603  a list of our own; the address was checked and follows `--`
+    running = subprocess.Popen(
         [*_LIMITED, str(most_bytes // 512), str(MEMORY_KIB), "git", *flags, *arguments],
         cwd=folder,
         env=environ,
@@ -187,4 +187,6 @@ def _why(said: bytes) -> str:
         "Not a valid object name HEAD": "an empty one",
         "empty repository": "an empty one",
     }
-    return next((words for mark, words in known.items() if mark.lower() in text.lower()), "no answer of git's")
+    return next(
+        (words for mark, words in known.items() if mark.lower() in text.lower()), "no answer of git's"
+    )

@@ -44,7 +44,7 @@ class Row:
         next: what the next level takes, in words, or empty.
         gate: the percent without which nothing passes, where it was missed, else None.
         counts: tests passed or marks given, or None where the policy tells none.
-        by_review: whether a person gives the points.
+        by: what gives the points.
         comment: the reviewer's, or empty.
     """
 
@@ -57,7 +57,7 @@ class Row:
     next: str
     gate: int | None
     counts: Counts | None
-    by_review: bool
+    by: ScoredBy
     comment: str
 
 
@@ -133,7 +133,7 @@ def _rows(told: Feedback, rubric: Rubric) -> tuple[Row, ...]:
                 next="" if fraction is None else _next(criterion.levels, one.level, fraction),
                 gate=criterion.gate if missed else None,
                 counts=one.counts,
-                by_review=criterion.scored_by is ScoredBy.REVIEW,
+                by=criterion.scored_by,
                 comment=one.comment or "",
             )
         )

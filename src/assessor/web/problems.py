@@ -67,6 +67,7 @@ TABLE: dict[type[BaseException], Kind] = {
     errors.NotFound: Kind(status=HTTPStatus.NOT_FOUND, title="Nothing here"),
     errors.MarkInvalid: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="These marks cannot be taken"),
     errors.AwardRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be awarded"),
+    errors.RegradeRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be judged again now"),
     errors.AwardOvertaken: Kind(status=HTTPStatus.CONFLICT, title="Somebody else was first"),
     errors.VerificationFailed: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="This does not hold"),
     errors.VerificationOpen: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="This cannot be told"),
@@ -118,6 +119,8 @@ def problem(error: BaseException) -> Problem:
         headers["Retry-After"] = str(error.retry_s)
     elif kind is _AGAIN:
         headers["Retry-After"] = "30"
+    if isinstance(error, errors.RequestTooLarge) and error.hang_up:
+        headers["Connection"] = "close"
     if isinstance(error, errors.SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
     detail = line(str(error))[:2000] if kind.told else "It was not your doing. Please try again in a while."
@@ -162,7 +165,8 @@ def answer(request: Request, error: BaseException) -> Response:
             "a request was not answered",
             request=request_id,
             method=request.method,
-            path=request.url.path,
+            # Not the path itself: links that let somebody in are paths.
+            route=getattr(request.scope.get("route"), "path", None),
             problem=type(error).__name__,
             exc_info=error,
         )

@@ -25,6 +25,7 @@ from assessor.web.context import Context, Reread
 from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
+from assessor.web.watching import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +67,7 @@ def context_of(config: Settings, parts: Parts) -> Context:
         hashing=threading.BoundedSemaphore(2),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
-        watch=Watch(
-            glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)
-        ),
+        watch=Watch(glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)),
     )
 
 
@@ -79,13 +78,22 @@ def listen(pair: tuple[str, int]) -> socket.socket:
         SettingInvalid: nothing can.
     """
     family = socket.AF_INET6 if ":" in pair[0] else socket.AF_INET
+    # Named as TCP's: asyncio sends at once (TCP_NODELAY) on connections of such a socket alone, and any other
+    # costs each answer the 40 ms of a delayed acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(pair, family=family, backlog=256)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(pair)
+        listening.listen(256)
     except OSError as error:
+        listening.close()
         raise SettingInvalid(
             f"ASSESSOR_WEB (--address): expected an address to listen on, got {settings.shown(pair)}: "
             f"{error.strerror}"
         ) from error
+    return listening
 
 
 def serve(

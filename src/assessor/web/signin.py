@@ -65,8 +65,8 @@ def sign_in(
     """By password."""
     here.throttle.guess(visitor.address, email.strip().casefold())
     user = here.parts.store.user_by_email(email)
-    stored = None if user is None else here.parts.store.password_of(user.id)
-    # Asked of nobody's hash too: the time that it takes must not tell.
+    # Nobody's is asked for too, and compared with: the time that it takes must not tell.
+    stored = here.parts.store.password_of("" if user is None else user.id)
     with here.hashing:
         right = passwords.check(stored, password)
     if not right or user is None or stored is None or not user.active:

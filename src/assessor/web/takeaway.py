@@ -45,7 +45,9 @@ def write(parts: Parts, name: str, target: Path) -> None:
 
 
 def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "attempts": [_attempt(one) for one in row["attempts"]]}
+    # One of a regrade that is not applied counts for nothing, and may never.
+    told = (one for one in row["attempts"] if one["regrade_id"] is None or one["state"] == "judged")
+    return {**row, "attempts": [_attempt(one) for one in told]}
 
 
 def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,19 @@ import ipaddress
 import math
 import time
 
+import redis
+import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from assessor.errors import Throttled
 from assessor.waiting import Rate
 
+log = structlog.get_logger(__name__)
+
+#: How long the Redis server may take, seconds.
+PATIENCE_S = 2
 #: Requests that change something, for each visitor.
 WRITES = Rate(count=120, per_s=60)
 #: Guesses from one address (a classroom may share one), those of them at one account, and those at one
@@ -43,8 +49,10 @@ class Throttle:
     ) -> None:
         self._reads = reads
         self._writes = writes
-        storage: Storage = MemoryStorage() if redis_url is None else RedisStorage(redis_url)
-        self._counts = SlidingWindowCounterRateLimiter(storage)
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._counts = self._own
+        if redis_url is not None:
+            self._counts = SlidingWindowCounterRateLimiter(RedisStorage(redis_url, socket_timeout=PATIENCE_S))
 
     def request(self, key: str, *, safe: bool) -> None:
         """Count a request.
@@ -80,14 +88,26 @@ class Throttle:
     def _count(self, name: str, rate: Rate, key: str) -> None:
         item: RateLimitItem = RateLimitItemPerSecond(rate.count, rate.per_s, namespace=f"assessor.{name}")
         bucket = _bucket(key)
-        if not self._counts.hit(item, bucket):
-            until = self._counts.get_window_stats(item, bucket).reset_time
+        try:
+            until = _over(self._counts, item, bucket)
+        except redis.RedisError as error:
+            # The queue being away keeps nobody from reading, and is no time to guess for free.
+            log.warning("requests are counted by this process alone", error=str(error))
+            until = _over(self._own, item, bucket)
+        if until is not None:
             retry_s = max(1, math.ceil(until - time.time()))
             raise Throttled(
                 f"expected at most {rate.count} requests of this kind in {rate.per_s} s, got more: "
                 f"come back in {retry_s} s",
                 retry_s=retry_s,
             )
+
+
+def _over(counts: SlidingWindowCounterRateLimiter, item: RateLimitItem, bucket: str) -> float | None:
+    """Count one more; when there is room again (seconds since 1970) where there is none, else None."""
+    if counts.hit(item, bucket):
+        return None
+    return counts.get_window_stats(item, bucket).reset_time
 
 
 def _bucket(key: str) -> str:

@@ -15,16 +15,19 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 from fastapi import Depends
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from assessor.errors import RequestInvalid, RequestTooLarge, VisitorError
 from assessor.web import context, csrf
 from assessor.web.visitor import Via
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 #: The largest field of a form that is no file: what was typed into an editor.
 FIELD_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -175,7 +175,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_submission_keys_user_id")),
         sa.PrimaryKeyConstraint("user_id", "key", name=op.f("pk_submission_keys")),
     )
-    op.create_index(op.f("ix_submission_keys_made_at"), "submission_keys", ["made_at"], unique=False)
     op.create_table(
         "tokens",
         sa.Column("seq", SEQUENCE, autoincrement=True, nullable=False),

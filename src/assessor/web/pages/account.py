@@ -136,7 +136,9 @@ def _not_them(here: Context, visitor: Visitor, current: str) -> str | None:
     if kept is None:
         begun = None if visitor.session is None else visitor.session.created_at
         fresh = begun is not None and here.parts.clock() - begun <= FRESH
-        return None if fresh else "expected a sign-in of the last 15 minutes: sign out, sign in, and try again"
+        return (
+            None if fresh else "expected a sign-in of the last 15 minutes: sign out, sign in, and try again"
+        )
     here.throttle.guess(visitor.address, user.email.casefold())
     with here.hashing:
         right = passwords.check(kept, current)

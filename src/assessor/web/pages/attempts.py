@@ -65,7 +65,7 @@ def show(
     """How an attempt goes, or what came of it."""
     learner = own.learner(here, visitor)
     submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
-    task = judging.thaw(submission.snapshot, here.parts).task
+    task = judging.thaw(attempt.judged_with(submission), here.parts).task
     found = None
     if attempt.state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
         judged = judging.judge(attempt.id, here.parts)
@@ -88,7 +88,7 @@ def show(
         task=task,
         submission=submission,
         attempt=attempt,
-        attempts=here.parts.store.attempts(submission.id),
+        attempts=here.parts.store.judgings(submission.id),
         outcome=found,
         passed=passed,
         awards=_awards(here, learner.id, attempt) if passed else (),
@@ -208,9 +208,7 @@ def _files(here: Context, submission: Submission) -> Bundle | None:
 
 def _previous(here: Context, learner_id: str, submission: Submission) -> tuple[Submission, Attempt] | None:
     """The submission for the same task before this one, with its newest attempt."""
-    found = here.parts.store.coursework(
-        learner_id, task_id=submission.task_id, before=submission.id, limit=1
-    )
+    found = here.parts.store.coursework(learner_id, task_id=submission.task_id, before=submission.id, limit=1)
     return found[0] if found else None
 
 

@@ -30,6 +30,7 @@ def catalogue(
 ) -> Response:
     """All tasks, or those that a filter leaves."""
     everything = shelf.entries(here.catalog())
+    skills = shelf.competencies(everything)
     most = int(minutes) if minutes.isascii() and minutes.isdigit() else None
     found = [
         one
@@ -43,7 +44,10 @@ def catalogue(
         "catalogue.html",
         entries=found,
         all=len(everything),
-        skills=[("", "Any skill"), *((_word(shelf.key(one)), one.name) for one in shelf.competencies(everything))],
+        skills=[
+            ("", "Any skill"),
+            *((_word(shelf.key(one)), one.name) for one in shelf.competencies(everything)),
+        ],
         levels=[("", "Any level"), *((one, one.capitalize()) for one in shelf.LEVELS)],
         times=[("", "Any time"), *((str(one), f"At most {one} minutes") for one in TIMES)],
         skill=skill,

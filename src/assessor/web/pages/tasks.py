@@ -40,8 +40,6 @@ EDITED_BYTES = 64 * 1024
 LATEST = 5
 #: How a field for the text of a file is called, before the file's path.
 TEXT = "text:"
-#: The most bytes of a form with files; the installation says less (ASSESSOR_UPLOAD_MIB).
-TAKES = 4096 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +52,7 @@ class Editor:
 
 
 @pages.get("/tasks/{task_id}")
-def show(
-    request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str
-) -> Response:
+def show(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str) -> Response:
     """The page."""
     return _page(request, here, visitor, shelf.entry(here.catalog(), task_id))
 
@@ -76,7 +72,10 @@ def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str
     return Response(
         buffer.getvalue(),
         media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "public, max-age=300"},
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "public, max-age=300",
+        },
     )
 
 
@@ -84,7 +83,7 @@ def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str
 def submit(
     request: Request,
     here: Here,
-    visitor: Annotated[Visitor, allow(Role.LEARNER, takes=TAKES, streams=True)],
+    visitor: Annotated[Visitor, allow(Role.LEARNER, streams=True)],
     task_id: str,
     upload: Upload,
 ) -> Response:
