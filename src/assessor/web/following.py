@@ -6,6 +6,8 @@ so that who has no scripts sees it too.
 
 from __future__ import annotations
 
+from typing import Any
+
 from assessor import jobs, judging, waiting
 from assessor.errors import NotFound
 from assessor.parts import Parts
@@ -39,7 +41,7 @@ def now(attempt: Attempt, parts: Parts) -> Progress | None:
     return progress(attempt, frozen, [protocol.parse_event(line) for line in lines], place=place)
 
 
-def values(found: Progress) -> dict[str, object]:
+def values(found: Progress) -> dict[str, Any]:
     """What the template shows."""
     return {
         "found": found,

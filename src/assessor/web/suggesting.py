@@ -18,8 +18,8 @@ from assessor.achievement import (
     Requirement,
     Shown,
     TaskRequired,
-    met,
 )
+from assessor.requirement import met
 from assessor.rubric import Competency
 from assessor.web import shelf
 from assessor.web.shelf import Entry

@@ -111,8 +111,8 @@ def erase(
         raise NotAllowed("expected an account of a learner alone: whoever runs this site ends the others")
     learner = own.learner(here, visitor)
     if users.email_key(email) != users.email_key(user.email):
-        problem = "expected your e-mail address, to be sure that you mean it, got another"
-        return _page(request, here, visitor, problems={"erase-email": problem})
+        told = "expected your e-mail address, to be sure that you mean it, got another"
+        return _page(request, here, visitor, problems={"erase-email": told})
     problem = _not_them(here, visitor, current)
     if problem is not None:
         return _page(request, here, visitor, problems={"erase-current": problem})

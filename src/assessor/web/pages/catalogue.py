@@ -44,10 +44,7 @@ def catalogue(
         "catalogue.html",
         entries=found,
         all=len(everything),
-        skills=[
-            ("", "Any skill"),
-            *((_word(shelf.key(one)), one.name) for one in shelf.competencies(everything)),
-        ],
+        skills=[("", "Any skill"), *((_word(shelf.key(one)), one.name) for one in skills)],
         levels=[("", "Any level"), *((one, one.capitalize()) for one in shelf.LEVELS)],
         times=[("", "Any time"), *((str(one), f"At most {one} minutes") for one in TIMES)],
         skill=skill,

@@ -20,7 +20,9 @@ from starlette.responses import RedirectResponse, Response
 from assessor import page, pipeline
 from assessor.admission import Key
 from assessor.authoring import preview
+from assessor.coursework import Tries
 from assessor.errors import LearnerError, NotFound
+from assessor.store import Attempt, Submission
 from assessor.task import Task
 from assessor.users import Role
 from assessor.waiting import Class
@@ -157,7 +159,8 @@ def _page(
 ) -> Response:
     task = found.task
     learning = own.is_learner(visitor) and Role.LEARNER in visitor.roles
-    tries, latest = None, ()
+    tries: Tries | None = None
+    latest: tuple[tuple[Submission, Attempt], ...] = ()
     if visitor.user is not None and visitor.user.learner_id is not None:
         tries = here.parts.store.tries(
             visitor.user.learner_id,
