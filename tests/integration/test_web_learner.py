@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assessor import catalog, pipeline, settling
+from assessor import catalog, pipeline, regrading, settling
 from assessor.audit import Act
 from assessor.awards import Visibility
 from assessor.cohorts import Counts
 from assessor.store import AttemptState
 from assessor.users import Role, User
 from assessor.waiting import Class
-from tests import honours, small, webbed
+from tests import honours, small, versioned, webbed
 
 #: What pages and files must never hold: names and lines of hidden tests.
 HIDDEN = ("test_two", "test_three", "total([1, 2])", "total([])")
@@ -328,6 +328,28 @@ def test_somebody_elses_attempt_is_answered_for_as_none_at_all(web: webbed.Web, 
 def test_reviewer_who_learns_nothing_sees_no_attempt(web: webbed.Web) -> None:
     theirs = judged(web, web.signed_in(Role.LEARNER), 3)
     assert web.signed_in(Role.REVIEWER).get(f"/attempts/{theirs}").status_code == 403
+
+
+def test_regrade_is_nothing_to_its_learner_until_it_is_applied(tmp_path: Path) -> None:
+    bench = versioned.make_bench(tmp_path)
+    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as web:
+        browser = web.signed_in(Role.LEARNER)
+        first = judged(web, browser, 3)
+        versioned.edit(bench, "# strict", version="2.0")
+        versioned.start(bench)
+        again = next(attempt for attempt, _ in reversed(bench.rung) if attempt != first)
+        for path in ("", "/live", "/work"):
+            assert browser.get(f"/attempts/{again}{path}").status_code == 404
+        assert versioned.work(bench) == [AttemptState.HELD]
+        other, unknown = (browser.get(f"/attempts/{name}") for name in (again, "id9999"))
+        assert (other.status_code, other.content) == (404, unknown.content)
+        assert re.findall(r'href="/attempts/(id\d+)"', browser.get("/attempts").text) == [first]
+        exported = browser.post("/account/export", page="/account").content
+        with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+            assert again not in archive.read("learner.json").decode()
+        regrading.apply("sum", bench.parts, by="author", reason="better tests")
+        assert "judged 2 times" in browser.get(f"/attempts/{again}").text
+        assert re.findall(r'href="/attempts/(id\d+)"', browser.get("/attempts").text) == [again]
 
 
 # Live.
