@@ -163,18 +163,23 @@ def check_rate(connection: sa.Connection, learner_id: str, rate: Rate, now: date
     Raises:
         RateLimited: too many of late.
     """
-    per = timedelta(seconds=rate.per_s)
-    # What a clock that was set back since has dated in the future counts for nothing.
-    recent = sa.and_(_S.learner_id == learner_id, _S.received_at > now - per, _S.received_at <= now + SKEW)
-    query = sa.select(_S.received_at).where(recent).order_by(_S.received_at.desc())
-    first: datetime | None = connection.execute(query.limit(1).offset(rate.count - 1)).scalar()
-    if first is not None:
-        again = first + per
+    again = free_at(connection, learner_id, rate, now)
+    if again is not None:
         wait_s = math.ceil((again - now).total_seconds())
         raise RateLimited(
             f"expected at most {rate.count} submissions in {rate.per_s} s, got one more; the next one is "
             f"possible at {again.isoformat(timespec='seconds')}, in {wait_s} s"
         )
+
+
+def free_at(connection: sa.Connection, learner_id: str, rate: Rate, now: datetime) -> datetime | None:
+    """When the learner may hand in once more by this rate, or None: now."""
+    per = timedelta(seconds=rate.per_s)
+    # What a clock that was set back since has dated in the future counts for nothing.
+    recent = sa.and_(_S.learner_id == learner_id, _S.received_at > now - per, _S.received_at <= now + SKEW)
+    query = sa.select(_S.received_at).where(recent).order_by(_S.received_at.desc())
+    first: datetime | None = connection.execute(query.limit(1).offset(rate.count - 1)).scalar()
+    return None if first is None else first + per
 
 
 def supersede(
@@ -222,11 +227,17 @@ def check_tries(connection: sa.Connection, learner_id: str, task_id: str, tries:
     """
     if tries is None:
         return
-    used = _using(learner_id, task_id).limit(tries).subquery()
-    if connection.execute(sa.select(sa.func.count()).select_from(used)).scalar_one() >= tries:
+    if used(connection, learner_id, task_id, most=tries) >= tries:
         raise TryRefused(
             f"task {task_id}: {tries} tries are allowed and all are used; no further one is possible"
         )
+
+
+def used(connection: sa.Connection, learner_id: str, task_id: str, *, most: int | None = None) -> int:
+    """How many of a learner's submissions for a task use a try; counted up to `most`."""
+    found = _using(learner_id, task_id).limit(most).subquery()
+    number: int = connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()
+    return number
 
 
 def check_cooldown(
@@ -237,15 +248,23 @@ def check_cooldown(
     Raises:
         TryRefused: it is not; the text says when it will be.
     """
-    if not cooldown_s:
-        return
-    row = connection.execute(_using(learner_id, task_id).limit(1)).first()
-    if row is None:
-        return
-    allowed = row.received_at + timedelta(seconds=cooldown_s)
-    # A clock that was set back tells nothing about the time since: the learner goes ahead.
-    if now < allowed and row.received_at <= now + SKEW:
+    allowed = cooled_at(connection, learner_id, task_id, cooldown_s, now)
+    if allowed is not None:
         raise TryRefused(
             f"task {task_id}: {cooldown_s} s must pass between two tries; the next one is "
             f"possible at {allowed.isoformat(timespec='seconds')}"
         )
+
+
+def cooled_at(
+    connection: sa.Connection, learner_id: str, task_id: str, cooldown_s: int, now: datetime
+) -> datetime | None:
+    """When the last submission that uses a try is long enough ago, or None: it is now."""
+    if not cooldown_s:
+        return None
+    row = connection.execute(_using(learner_id, task_id).limit(1)).first()
+    if row is None:
+        return None
+    allowed: datetime = row.received_at + timedelta(seconds=cooldown_s)
+    # A clock that was set back tells nothing about the time since: the learner goes ahead.
+    return allowed if now < allowed and row.received_at <= now + SKEW else None

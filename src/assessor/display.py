@@ -66,20 +66,12 @@ def exit_status(attempt: Attempt) -> int:
 
 def place(attempt: Attempt, parts: Parts) -> Place | None:
     """Where the attempt stands in the queue, or None where it is not queued."""
-    seen = parts.store.workers(parts.clock())
-    taking = [worker for worker in seen if not worker.doing.startswith(jobs.WAITING)]
-    return parts.store.place(attempt.id, workers=len(taking))
+    return jobs.place(attempt.id, parts)
 
 
 def place_words(found: Place) -> str:
     """Where an attempt stands, for a person; the time is an estimate and says so."""
-    if found.expected_s is not None:
-        until = f"judged in {waiting.about(found.expected_s)}"
-    elif found.workers:
-        until = "no run was measured yet"
-    else:
-        until = "no worker takes any now"
-    return f"place {found.position} in the queue, {until}"
+    return waiting.words(found)
 
 
 def attempt_values(submission: Submission, attempt: Attempt, found: Place | None = None) -> dict[str, Any]:
@@ -198,8 +190,7 @@ def _check(check: report.CheckFeedback) -> list[RenderableType]:
 
 def feedback(judged: judging.Judged) -> report.Feedback:
     """What the task's policy lets the learner see."""
-    policy = judged.frozen.task.policy
-    return report.feedback(policy, judged.results, judged.assessment, judged.marks, judged.checks)
+    return judging.feedback(judged)
 
 
 def _verdict(told: report.Feedback, frozen: Frozen) -> Text:

@@ -39,6 +39,8 @@ import structlog
 
 from assessor import payload, signals
 from assessor.errors import AssessorError, QueueFault
+from assessor.parts import Parts
+from assessor.waiting import Place
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +125,17 @@ class Ring:
     def close(self) -> None:
         """Let go of the connection."""
         self._server.close()
+
+
+def place(attempt_id: str, parts: Parts) -> Place | None:
+    """Where an attempt stands in the queue, or None where it is not queued.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    seen = parts.store.workers(parts.clock())
+    taking = [worker for worker in seen if not worker.doing.startswith(WAITING)]
+    return parts.store.place(attempt_id, workers=len(taking))
 
 
 def work(

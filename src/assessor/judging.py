@@ -86,6 +86,12 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     )
 
 
+def feedback(judged: Judged) -> report.Feedback:
+    """What the task's policy lets the learner see: the one place where it is cut, whoever shows it."""
+    policy = judged.frozen.task.policy
+    return report.feedback(policy, judged.results, judged.assessment, judged.marks, judged.checks)
+
+
 def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> AttemptState:
     """Turn an attempt's stored events into its verdict, and into signed evidence unless a review is open.
 

@@ -127,10 +127,10 @@ class Sessions(Database):
         with self.writing() as connection:
             connection.execute(accounts.sessions.delete().where(_S.id == secret_digest(secret)))
 
-    def end_sessions(self, user_id: str) -> None:
-        """Sign somebody out everywhere."""
+    def end_sessions(self, user_id: str, *, keep: str | None = None) -> None:
+        """Sign somebody out everywhere, but in the session of id `keep`."""
         with self.writing() as connection:
-            end(connection, user_id)
+            end(connection, user_id, keep=keep)
 
     def sessions(self, user_id: str, *, now: datetime) -> tuple[Session, ...]:
         """Where somebody is signed in, the newest first."""

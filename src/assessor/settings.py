@@ -95,6 +95,8 @@ class Settings:
         trusted_proxies: addresses or networks of the proxies whose word on a client's address is taken.
         upload_mib: the largest upload, MiB.
         oidc: the provider that people may sign in with, or None.
+        git_hosts: hosts that work may be fetched from by git, with their port where it is not 443; none: no
+            work is.
     """
 
     home: Path
@@ -127,6 +129,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     upload_mib: int = 64
     oidc: Oidc | None = None
+    git_hosts: tuple[str, ...] = ()
 
     @property
     def spool(self) -> Path:
@@ -192,6 +195,7 @@ def read(
         trusted_proxies=_list(environ, "ASSESSOR_TRUSTED_PROXIES"),
         upload_mib=_whole(environ, "ASSESSOR_UPLOAD_MIB", 64, least=1, most=4096),
         oidc=_oidc(environ),
+        git_hosts=tuple(one.casefold() for one in _list(environ, "ASSESSOR_GIT_HOSTS")),
     )
 
 

@@ -3,11 +3,12 @@
 Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Large bytes are in `blobs`, by
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
-This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
-do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
-have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`, what
-was judged again on another version of its task in `regrades`. People are in `users`, `cohorts`,
-`invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
+This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what learners
+see of their own in `coursework`, what workers do to attempts in `leases`, what a learner may ask for (a copy
+of it all, or its end) in `learners`, what they have passed in `passes`, what they were awarded in `awards`,
+whether that still holds in `revocations`, what was judged again on another version of its task in `regrades`.
+People are in `users`, `cohorts`, `invitations`, `grades` and `audit`, who is told of what in `webhooks`. All
+of them together are `Store`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from assessor.attempts import Attempts
 from assessor.audit import Audit
 from assessor.awards import Awards
 from assessor.cohorts import Cohorts
+from assessor.coursework import Coursework
 from assessor.errors import NotFound
 from assessor.grades import Grades
 from assessor.invitations import Invitations
@@ -69,6 +71,7 @@ _S = schema.submissions.c
 
 class Store(
     Attempts,
+    Coursework,
     Leases,
     Learners,
     Passes,

@@ -1,7 +1,8 @@
 """Users: the accounts of people, what they may do, and how each is known again.
 
 Comes in: what the caller has read, drawn and hashed. Goes out: frozen rows. Being signed in is in `sessions`,
-programs that act for somebody in `tokens`; `Users` is all three. Hashing passwords is left to `passwords`.
+programs that act for somebody in `tokens`, what people are called in `naming`; `Users` is all of it. Hashing
+passwords is left to `passwords`.
 
 A user who learns has a row among the learners, by default of the name that is their e-mail address: so the
 command line and the web mean the same person by it. Whoever has proven no address is not given the row of a
@@ -21,17 +22,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import accounts, audit, learnerrows, schema, sessions
+from assessor import accounts, audit, learnerrows, naming, schema, sessions
 from assessor.audit import Act
 from assessor.errors import AccountRefused, NotFound
 from assessor.learnerrows import Seed
+from assessor.naming import Naming
 from assessor.sessions import Session, Sessions
 from assessor.tokens import Scope, Token, Tokens
 
 __all__ = ["Role", "Scope", "Session", "Token", "User", "Users"]
-
-#: The longest name of a person, characters.
-NAME = 200
 
 _U = accounts.users.c
 _I = accounts.identities.c
@@ -72,7 +71,7 @@ class User:
     signed_in_at: datetime | None
 
 
-class Users(Sessions, Tokens):
+class Users(Sessions, Tokens, Naming):
     """The part of the store that is about accounts."""
 
     def add_user(
@@ -103,13 +102,9 @@ class Users(Sessions, Tokens):
             AccountRefused: the address is none, or has an account, or is a learner's and `adopt` is not set;
                 or there is no role, or no name.
         """
-        email, name, asked = email.strip(), name.strip(), _roles(roles)
+        email, name, asked = email.strip(), naming.checked(name), _roles(roles)
         if not learnerrows.is_address(email):
             raise AccountRefused(f"expected an e-mail address, got {email!r}")
-        if not 1 <= len(name) <= NAME:
-            raise AccountRefused(f"user {email}: expected a name of 1 to {NAME} characters, got {len(name)}")
-        if any(unicodedata.category(one) == "Cc" for one in name):
-            raise AccountRefused(f"user {email}: expected a name without control characters, got {name!r}")
         with self.writing() as connection:
             learner_id = _learner(connection, email, seed, adopt=adopt) if Role.LEARNER in asked else None
             new = accounts.users.insert().values(

@@ -67,6 +67,17 @@ def expected_s(position: int, *, runs_s: Sequence[float], workers: int) -> float
     return statistics.median(runs_s) * math.ceil(position / workers)
 
 
+def words(found: Place) -> str:
+    """Where an attempt stands, for a person; the time is an estimate and says so."""
+    if found.expected_s is not None:
+        until = f"judged in {about(found.expected_s)}"
+    elif found.workers:
+        until = "no run was measured yet"
+    else:
+        until = "no worker takes any now"
+    return f"place {found.position} in the queue, {until}"
+
+
 def about(seconds: float) -> str:
     """A time that was estimated, with no more places than it deserves: `about 40 s`, `about 3 min`."""
     if seconds < 2:

@@ -19,9 +19,11 @@ from assessor import catalog, page
 from assessor.authoring import grade, trial
 from assessor.authoring.grade import Graded
 from assessor.errors import FileInvalid
+from assessor.profile import Profile
+from assessor.rubric import Rubric
 from assessor.sandbox.protocol import Sandbox
 from assessor.scoring import Verdict
-from assessor.task import Feedback, Policy
+from assessor.task import Feedback, Policy, Task
 
 #: What the policy's words for tests mean to a learner.
 _TOLD = {
@@ -99,10 +101,15 @@ def preview(
 
 def rules(frozen: catalog.Frozen) -> list[tuple[str, str]]:
     """The rules of a task in words for a learner: what, and how it is."""
-    task, limits = frozen.task, frozen.task.limits
+    return rules_of(frozen.task, frozen.rubric, frozen.profile)
+
+
+def rules_of(task: Task, rubric: Rubric, profile: Profile) -> list[tuple[str, str]]:
+    """The same of a task that is not frozen."""
+    limits = task.limits
     return [
         ("level", f"{task.level}, about {task.minutes} minutes"),
-        ("runs in", f"{frozen.profile.name}: {frozen.profile.summary}"),
+        ("runs in", f"{profile.name}: {profile.summary}"),
         ("hand in", ", ".join(task.submission.required)),
         ("also kept", ", ".join(task.submission.allow)),
         ("at most", f"{task.submission.max_files} files, {task.submission.max_bytes // 1024} KiB together"),
@@ -115,7 +122,7 @@ def rules(frozen: catalog.Frozen) -> list[tuple[str, str]]:
         ("tries", _tries(task.policy)),
         ("told of visible tests", _TOLD[task.policy.visible]),
         ("told of hidden tests", _TOLD[task.policy.hidden]),
-        ("to pass", _passing(frozen)),
+        ("to pass", _passing(rubric)),
     ]
 
 
@@ -189,7 +196,7 @@ def _tries(policy: Policy) -> str:
     return f"{policy.tries}{wait}"
 
 
-def _passing(frozen: catalog.Frozen) -> str:
-    gates = [f"{one.gate} % of {one.title}" for one in frozen.rubric.criteria if one.gate is not None]
+def _passing(rubric: Rubric) -> str:
+    gates = [f"{one.gate} % of {one.title}" for one in rubric.criteria if one.gate is not None]
     also = f", and at least {', '.join(gates)}" if gates else ""
-    return f"{frozen.rubric.pass_from} % of the whole{also}"
+    return f"{rubric.pass_from} % of the whole{also}"

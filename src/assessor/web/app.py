@@ -30,12 +30,20 @@ from assessor.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
-from assessor.web.pages import home
+from assessor.web.pages import account, attempts, badges, catalogue, home, tasks
 from assessor.web.problems import Caught
 from assessor.web.visitor import Visitor
 
 #: Every router, in the order in which paths are looked for.
-ROUTERS: tuple[APIRouter, ...] = (home.pages, signin.pages)
+ROUTERS: tuple[APIRouter, ...] = (
+    home.pages,
+    signin.pages,
+    catalogue.pages,
+    tasks.pages,
+    attempts.pages,
+    badges.pages,
+    account.pages,
+)
 
 #: Handlers that run at once: as many as connections to a database are kept (SQLAlchemy's pool: 5 and 10).
 THREADS = 15

@@ -24,6 +24,7 @@ from assessor.web.address import Site
 from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
+from assessor.web.watching import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class Context:
         hashing: held while a password is hashed: each takes 64 MiB, and all share this machine.
         new_secret: gives a fresh secret: 43 characters, 256 bits, safe in an address.
         uploads: folder in which uploads are kept while they are received.
+        watch: the one reader of attempts that browsers follow.
     """
 
     settings: Settings
@@ -55,6 +57,7 @@ class Context:
     hashing: threading.BoundedSemaphore
     new_secret: Callable[[], str]
     uploads: Path
+    watch: Watch
 
 
 def of(request: HTTPConnection) -> Context:

@@ -56,7 +56,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals.update(site_name=site_name, provider=provider, static=static, vendor=vendor)
-        self._environment.filters.update(when=when, percent=report.percent, plain=report.shown)
+        self._environment.filters.update(when=when, stamp=moment, percent=report.percent, plain=report.shown)
         self.menu((), frozenset())
 
     def menu(self, links: Sequence[object], paths: Collection[str]) -> None:

@@ -20,11 +20,12 @@ from assessor import settings, wiring
 from assessor.errors import SettingInvalid
 from assessor.parts import Parts
 from assessor.settings import Settings
-from assessor.web import address, app, signin
+from assessor.web import address, app, following, signin
 from assessor.web.context import Context, Reread
 from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
+from assessor.web.watching import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -50,21 +51,23 @@ def context_of(config: Settings, parts: Parts) -> Context:
         provider = Provider(config.oidc, redirect_uri=site.url + signin.BACK_PATH)
     catalog = Reread(lambda: wiring.tasks(config), config.catalog, CATALOG)
     catalog()
+    renderer = Renderer(
+        site_name="Assessor" if parts.issuer.trial else parts.issuer.name,
+        provider=None if config.oidc is None else config.oidc.name,
+    )
     return Context(
         settings=config,
         parts=parts,
         catalog=catalog,
         ring=wiring.ring(config),
         site=site,
-        renderer=Renderer(
-            site_name="Assessor" if parts.issuer.trial else parts.issuer.name,
-            provider=None if config.oidc is None else config.oidc.name,
-        ),
+        renderer=renderer,
         throttle=Throttle(reads=config.web_rate, redis_url=config.redis_url),
         provider=provider,
         hashing=threading.BoundedSemaphore(1),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
+        watch=Watch(glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)),
     )
 
 

@@ -34,6 +34,30 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+// A live page is over: what came of it is on the page as it is now.
+document.addEventListener("htmx:sseClose", (event) => {
+  if (event.detail && event.detail.type === "message") window.location.reload();
+});
+
+// Files may be dropped where they can be chosen.
+for (const zone of document.querySelectorAll("[data-drop]")) {
+  const input = zone.querySelector("input[type=file]");
+  const over = (event) => {
+    event.preventDefault();
+    zone.classList.add("over");
+  };
+  zone.addEventListener("dragenter", over);
+  zone.addEventListener("dragover", over);
+  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    if (!event.dataTransfer.files.length) return;
+    input.files = event.dataTransfer.files;
+    input.focus();
+  });
+}
+
 localTimes(document);
 goToProblem();
 document.addEventListener("htmx:load", (event) => localTimes(event.target));

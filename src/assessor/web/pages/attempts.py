@@ -1,0 +1,239 @@
+"""A learner's own work: what was handed in, how it goes, what came of it, and what changed in between.
+
+Of somebody else's attempt these pages say what they say of one that there is not. What a result shows is what
+`judging.feedback` lets through, and nothing beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from assessor import bundle, judging
+from assessor.bundle import Bundle
+from assessor.errors import BlobFault, NotFound
+from assessor.store import UNUSED, Attempt, AttemptState, Submission
+from assessor.users import Role
+from assessor.web import changes, following, outcome, rendering
+from assessor.web.access import Visitor, allow, router
+from assessor.web.context import Context, Here
+from assessor.web.pages import own
+from assessor.web.watching import View
+
+pages = router()
+
+Learning = Annotated[Visitor, allow(Role.LEARNER)]
+
+#: How many submissions are on a page, and how many files of one are shown, of how many bytes at most.
+PAGE = 30
+FILES = 50
+FILE_BYTES = 64 * 1024
+#: How long a browser waits before it follows again, milliseconds.
+AGAIN_MS = 5000
+
+
+@pages.get("/attempts")
+def work(
+    request: Request, here: Here, visitor: Learning, before: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """All that the visitor handed in, the newest first."""
+    learner = own.learner(here, visitor)
+    rows = here.parts.store.coursework(learner.id, before=before or None, limit=PAGE + 1)
+    more = f"/attempts?before={rows[PAGE - 1][0].id}" if len(rows) > PAGE else None
+    return rendering.page(
+        request,
+        "work.html",
+        rows=[(submission, attempt, _title(here, submission)) for submission, attempt in rows[:PAGE]],
+        more=more,
+        suggestions=() if before else own.suggestions(here, visitor),
+    )
+
+
+@pages.get("/attempts/{attempt_id}")
+def show(
+    request: Request,
+    here: Here,
+    visitor: Learning,
+    attempt_id: str,
+    left_out: Annotated[int, Query(ge=0, le=100_000)] = 0,
+) -> Response:
+    """How an attempt goes, or what came of it."""
+    learner = own.learner(here, visitor)
+    submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
+    found = None
+    with own.kept():
+        task = judging.thaw(attempt.judged_with(submission), here.parts).task
+        if attempt.state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
+            judged = judging.judge(attempt.id, here.parts)
+            found = outcome.outcome(judging.feedback(judged), judged.frozen.rubric)
+    progress = None if found is not None else following.now(attempt, here.parts)
+    if found is None and progress is None:
+        raise NotFound("expected the id of an attempt of yours, got another")
+    tries = here.parts.store.tries(
+        learner.id,
+        task.id,
+        cooldown_s=task.policy.cooldown_s,
+        rate=here.parts.rate,
+        now=here.parts.clock(),
+    )
+    files = _files(here, submission)
+    passed = found is not None and found.told.verdict == "passed"
+    return rendering.page(
+        request,
+        "attempt.html",
+        task=task,
+        submission=submission,
+        attempt=attempt,
+        attempts=here.parts.store.judgings(submission.id),
+        outcome=found,
+        passed=passed,
+        awards=_awards(here, learner.id, attempt) if passed else (),
+        over=attempt.state in UNUSED,
+        tries=tries,
+        left=max(0, task.policy.tries - tries.used),
+        paths=None if files is None else sorted(files.files),
+        left_out=left_out,
+        previous=_previous(here, learner.id, submission),
+        suggestions=own.suggestions(here, visitor) if found is not None else (),
+        **({} if progress is None else following.values(progress)),
+    )
+
+
+@pages.get("/attempts/{attempt_id}/live")
+async def live(here: Here, visitor: Learning, attempt_id: str) -> Response:
+    """The same while it goes on, as events, until nothing more comes."""
+    await run_in_threadpool(_check, here, visitor, attempt_id)
+    return StreamingResponse(
+        _events(here.watch.follow(attempt_id)),
+        media_type="text/event-stream",
+        # X-Accel-Buffering: nginx would keep events back until it has many.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@pages.get("/attempts/{attempt_id}/work")
+def files(request: Request, here: Here, visitor: Learning, attempt_id: str) -> Response:
+    """The files that were handed in, as they are kept."""
+    learner = own.learner(here, visitor)
+    submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
+    found = _files(here, submission)
+    if found is None:
+        raise NotFound("expected files, these were removed")
+    shown = [(path, _text(data)) for path, data in sorted(found.files.items())[:FILES]]
+    return rendering.page(
+        request,
+        "files.html",
+        submission=submission,
+        attempt=attempt,
+        title=_title(here, submission),
+        files=shown,
+        more=max(0, len(found.files) - FILES),
+    )
+
+
+@pages.get("/attempts/{attempt_id}/work.tar")
+def bundled(here: Here, visitor: Learning, attempt_id: str) -> Response:
+    """The same to keep: the very bytes whose digest the evidence names."""
+    learner = own.learner(here, visitor)
+    submission, _ = here.parts.store.own_attempt(learner.id, attempt_id)
+    found = _files(here, submission)
+    if found is None:
+        raise NotFound("expected files, these were removed")
+    named = f'attachment; filename="{submission.task_id}-{submission.id}.tar"'
+    return Response(found.data, media_type="application/x-tar", headers={"Content-Disposition": named})
+
+
+@pages.get("/attempts/{attempt_id}/changes")
+def changed(
+    request: Request,
+    here: Here,
+    visitor: Learning,
+    attempt_id: str,
+    since: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """What differs from an earlier submission for the same task: the one before, or the one of an attempt."""
+    learner = own.learner(here, visitor)
+    submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
+    if since:
+        earlier, other = here.parts.store.own_attempt(learner.id, since)
+    else:
+        previous = _previous(here, learner.id, submission)
+        if previous is None:
+            return RedirectResponse(f"/attempts/{attempt.id}", 303)
+        earlier, other = previous
+    before, after = _files(here, earlier), _files(here, submission)
+    if earlier.task_id != submission.task_id or before is None or after is None:
+        raise NotFound("expected two submissions for one task, with their files, got others")
+    return rendering.page(
+        request,
+        "changes.html",
+        title=_title(here, submission),
+        submission=submission,
+        attempt=attempt,
+        earlier=earlier,
+        other=other,
+        changes=changes.changes(before.files, after.files),
+        others=here.parts.store.coursework(learner.id, task_id=submission.task_id, limit=PAGE),
+    )
+
+
+def _check(here: Context, visitor: Visitor, attempt_id: str) -> None:
+    here.parts.store.own_attempt(own.learner(here, visitor).id, attempt_id)
+
+
+async def _events(views: AsyncIterator[View | None]) -> AsyncIterator[str]:
+    """Views as server-sent events. Source: HTML, 9.2.6: each line of the data has a field of its own."""
+    yield f"retry: {AGAIN_MS}\n\n"
+    async for view in views:
+        if view is None:
+            yield ": nothing new\n\n"
+            continue
+        data = "".join(f"data: {line}\n" for line in view.text.splitlines())
+        yield f"event: progress\n{data}\n"
+        if view.over:
+            yield "event: over\ndata: over\n\n"
+
+
+def _files(here: Context, submission: Submission) -> Bundle | None:
+    """The files of a submission, or None once they were removed."""
+    try:
+        return bundle.unpack(here.parts.blobs.get(submission.bundle), expected=submission.bundle)
+    except NotFound:
+        return None
+
+
+def _previous(here: Context, learner_id: str, submission: Submission) -> tuple[Submission, Attempt] | None:
+    """The submission for the same task before this one, with its newest attempt."""
+    found = here.parts.store.coursework(learner_id, task_id=submission.task_id, before=submission.id, limit=1)
+    return found[0] if found else None
+
+
+def _awards(here: Context, learner_id: str, attempt: Attempt) -> list[tuple[str, str]]:
+    """Awards that rest on an attempt: id and name."""
+    names = {one.id: one.name for one in here.catalog().sound_achievements()[0]}
+    return [
+        (row.id, names.get(row.achievement_id, row.achievement_id))
+        for row in here.parts.store.awards_of(learner_id).values()
+        if attempt.id in row.attempts and row.holds(here.parts.clock())
+    ]
+
+
+def _title(here: Context, submission: Submission) -> str:
+    try:
+        return judging.thaw(submission.snapshot, here.parts).task.title
+    except (NotFound, BlobFault):
+        return submission.task_id
+
+
+def _text(data: bytes) -> str:
+    if len(data) > FILE_BYTES:
+        return f"({len(data)} bytes: too many to show here)"
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"({len(data)} bytes that are no text)"

@@ -1,0 +1,230 @@
+"""A task's page: the brief, what it takes, what there is to begin with, and handing in.
+
+What tests there are is on no page: the starter is all of a task's folder that is given out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from assessor import page, pipeline
+from assessor.admission import Key
+from assessor.authoring import preview
+from assessor.coursework import Tries
+from assessor.errors import LearnerError, NotFound
+from assessor.store import Attempt, Submission
+from assessor.task import Task
+from assessor.users import Role
+from assessor.waiting import Class
+from assessor.web import gitsource, handing, problems, rendering, shelf
+from assessor.web.access import PUBLIC, Visitor, allow, router
+from assessor.web.context import Context, Here
+from assessor.web.pages import own
+from assessor.web.shelf import Entry
+from assessor.web.uploads import Received, Upload
+
+pages = router()
+
+#: How many files can be written on the page, and the largest one that is put there to begin with, bytes.
+EDITORS = 8
+EDITED_BYTES = 64 * 1024
+#: How many of their own submissions a learner sees on the page.
+LATEST = 5
+#: How a field for the text of a file is called, before the file's path.
+TEXT = "text:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Editor:
+    """A file that can be written on the page."""
+
+    path: str
+    text: str
+    required: bool
+
+
+@pages.get("/tasks/{task_id}")
+def show(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str) -> Response:
+    """The page."""
+    return _page(request, here, visitor, shelf.entry(here.catalog(), task_id))
+
+
+@pages.get("/tasks/{task_id}/starter.zip")
+def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str) -> Response:
+    """What a learner begins with."""
+    task = shelf.entry(here.catalog(), task_id).task
+    if not task.starter:
+        raise NotFound("expected a task with something to begin with, this one has nothing")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in sorted(task.starter.items()):
+            # A date of its own would make each download differ.
+            archive.writestr(zipfile.ZipInfo(f"{task.id}/{path}", (1980, 1, 1, 0, 0, 0)), data)
+    name = quote(f"{task.id}-starter.zip")
+    return Response(
+        buffer.getvalue(),
+        media_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "public, max-age=300",
+        },
+    )
+
+
+@pages.post("/tasks/{task_id}/submissions")
+def submit(
+    request: Request,
+    here: Here,
+    visitor: Annotated[Visitor, allow(Role.LEARNER, streams=True)],
+    task_id: str,
+    upload: Upload,
+) -> Response:
+    """Hand in: files or an archive, texts that were written on the page, or a repository."""
+    found = shelf.entry(here.catalog(), task_id)
+    learner = own.learner(here, visitor)
+    try:
+        path = _path(here, found.task, upload)
+        _, attempt, received = pipeline.submit(
+            path,
+            task_id=found.task.id,
+            learner=learner.name,
+            tasks=here.catalog(),
+            spool=here.settings.spool,
+            parts=here.parts,
+            ring=here.ring,
+            queue_class=_class(here, visitor, found.task.id),
+            key=_key(visitor, found.task, upload),
+        )
+    except LearnerError as error:
+        told = problems.problem(error)
+        typed = {name: text for name, text in upload.fields.items() if name.startswith(TEXT)}
+        return _page(request, here, visitor, found, problem=told.detail, status=told.status, typed=typed)
+    left_out = f"?left_out={len(received.dropped)}" if received.dropped else ""
+    return RedirectResponse(f"/attempts/{attempt.id}{left_out}", 303)
+
+
+def _path(here: Context, task: Task, upload: Received) -> Path:
+    if upload.fields.get("git"):
+        return gitsource.fetch(
+            upload.fields["git"].strip(), hosts=here.settings.git_hosts, folder=upload.folder
+        )
+    if upload.files or not any(name.startswith(TEXT) for name in upload.fields):
+        return handing.files(upload.files, upload.folder)
+    known = {one.path for one in editors(task)}
+    typed = {
+        name.removeprefix(TEXT): text
+        for name, text in upload.fields.items()
+        if name.startswith(TEXT) and name.removeprefix(TEXT) in known and text.strip()
+    }
+    return handing.texts(typed, upload.folder)
+
+
+def editors(task: Task) -> tuple[Editor, ...]:
+    """The files that can be written on the page: what is required, and what the starter has of the rest."""
+    rules = task.submission
+    paths: Iterable[str] = dict.fromkeys([*rules.required, *sorted(task.starter)])
+    found = []
+    for path in paths:
+        data = task.starter.get(path, b"")
+        required = path in rules.required
+        if (not required and not rules.patterns(path)) or len(data) > EDITED_BYTES:
+            continue
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            continue
+        found.append(Editor(path=path, text=text, required=required))
+    return tuple(found[:EDITORS])
+
+
+def _page(
+    request: Request,
+    here: Context,
+    visitor: Visitor,
+    found: Entry,
+    *,
+    problem: str | None = None,
+    status: int = 200,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    task = found.task
+    learning = own.is_learner(visitor) and Role.LEARNER in visitor.roles
+    tries: Tries | None = None
+    latest: tuple[tuple[Submission, Attempt], ...] = ()
+    if visitor.user is not None and visitor.user.learner_id is not None:
+        tries = here.parts.store.tries(
+            visitor.user.learner_id,
+            task.id,
+            cooldown_s=task.policy.cooldown_s,
+            rate=here.parts.rate,
+            now=here.parts.clock(),
+        )
+        latest = here.parts.store.coursework(visitor.user.learner_id, task_id=task.id, limit=LATEST)
+    assignments = [
+        one
+        for one in (() if visitor.user is None else here.parts.store.assignments(for_user=visitor.user.id))
+        if one.task_id == task.id
+    ]
+    return rendering.page(
+        request,
+        "task.html",
+        status=status,
+        entry=found,
+        task=task,
+        brief=page.markdown(task.brief),
+        rules=preview.rules_of(task, found.rubric, here.catalog().profile(task.sandbox)),
+        criteria=found.rubric.criteria,
+        editors=[
+            Editor(path=one.path, text=(typed or {}).get(TEXT + one.path, one.text), required=one.required)
+            for one in editors(task)
+        ],
+        typed=bool(typed),
+        text=TEXT,
+        problem=problem,
+        learning=learning,
+        tries=tries,
+        left=None if tries is None else max(0, task.policy.tries - tries.used),
+        latest=latest,
+        assignments=assignments,
+        git_hosts=here.settings.git_hosts,
+        key=here.new_secret(),
+        upload_mib=here.settings.upload_mib,
+    )
+
+
+def _class(here: Context, visitor: Visitor, task_id: str) -> Class | None:
+    """The class of the queue that an open assignment gives, or None: the task's own."""
+    now = here.parts.clock()
+    found = [
+        one.queue_class
+        for one in here.parts.store.assignments(for_user=visitor.signed_in().id)
+        if one.task_id == task_id and one.queue_class and (one.opens_at is None or one.opens_at <= now)
+    ]
+    return min(found, key=list(Class).index, default=None)
+
+
+def _key(visitor: Visitor, task: Task, upload: Received) -> Key | None:
+    """What the form is called with its content: sent twice it is handed in once, sent changed it is new."""
+    form = upload.fields.get("key", "")
+    if not 20 <= len(form) <= 64 or not form.isascii():
+        return None
+    held = hashlib.sha256(task.id.encode())
+    for name, text in sorted(upload.fields.items()):
+        if name != "csrf":
+            held.update(repr((name, text)).encode())
+    for one in upload.files:
+        held.update(repr((one.name, one.size)).encode())
+        with one.path.open("rb") as file:
+            held.update(hashlib.file_digest(file, "sha256").digest())
+    digest = held.hexdigest()
+    return Key(user_id=visitor.signed_in().id, key=f"form:{form}:{digest[:16]}", digest=digest)
