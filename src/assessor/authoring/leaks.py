@@ -38,7 +38,7 @@ class Literal:
     number: bool
 
     def is_in(self, text: str) -> bool:
-        """Whether the text shows it; a number only as a number of its own, a text without blanks around it."""
+        """Whether the text shows it: a number as a number of its own, a text without blanks around it."""
         if self.number:
             return re.search(rf"(?<![\w.]){re.escape(self.value)}(?![\w]|\.\d)", text) is not None
         return self.value.strip() in text
