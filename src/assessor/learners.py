@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import awards, learnerrows, ledger, schema, users
+from assessor import awards, belongings, learnerrows, ledger, schema
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import OPEN, AttemptState, Learner
@@ -122,7 +122,7 @@ class Learners(Database):
                 },
                 **{
                     kind: [_plain(row) for row in rows]
-                    for kind, rows in users.exported(connection, learner.id).items()
+                    for kind, rows in belongings.exported(connection, learner.id).items()
                 },
                 "turns": [
                     _plain(row)
@@ -182,7 +182,7 @@ class Learners(Database):
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
             )
             connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
-            users.erase(connection, learner.id)
+            belongings.erase(connection, learner.id)
             gone = sorted(digest for digest in personal if not needed(connection, digest))
             schema.doom(connection, gone)
         self.scrub()

@@ -261,7 +261,10 @@ def test_proof_holds_when_all_is_as_it_must_be(root: Path) -> None:
 
 def test_reference_below_full_marks_is_a_problem(root: Path) -> None:
     found = proof(root, scripted(lambda work, seed: [G] if work == "plain" else known_bad(work, seed)))
-    assert found.problems == ("tasks/t/solutions/plain: expected full marks, got failed: test_t.py::test_g",)
+    assert found.problems == (
+        "tasks/t/solutions/plain: expected full marks, got failed: test_t.py::test_g; the first by "
+        "assertion: assert 1 == 2",
+    )
 
 
 def test_starter_with_full_marks_is_a_problem(root: Path) -> None:

@@ -23,8 +23,9 @@ ROOMS = """
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
-    audit sessions tokens naming users cohorts invitations grades webhooks learners leases attempts admission
-    coursework queued standings regrades store blobs backup personal publish tree keyring passwords gradebook
+    audit sessions tokens naming users cohorts invitations grades webhooks belongings learners leases attempts
+    admission coursework queued standings regrades store blobs backup personal publish tree keyring passwords
+    gradebook
     parts judging versioning lease pipeline ahead statuses deserving granting settling awarding regraded
     regrading roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce

@@ -177,7 +177,9 @@ def judge(
     elif folder == "starter":
         problems = _of_starter(rubric, criteria, lost, starter_at_most)
     else:
-        problems = [f"expected full marks, got failed: {_names(failed)}"] if failed else []
+        problems = (
+            [f"expected full marks, got failed: {_names(failed)}; the first by {told[0][1]}"] if told else []
+        )
         problems += [_unmet(check) for check in checks if not check.passed]
     return Tried(
         folder=folder,

@@ -28,6 +28,7 @@ from assessor import __version__
 from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
+from assessor.web.api import description
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
 from assessor.web.pages import account, attempts, badges, catalogue, home, tasks
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    *description.ROUTERS,
 )
 
 #: Handlers that run at once: as many as connections to a database are kept (SQLAlchemy's pool: 5 and 10).

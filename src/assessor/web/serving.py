@@ -64,7 +64,7 @@ def context_of(config: Settings, parts: Parts) -> Context:
         renderer=renderer,
         throttle=Throttle(reads=config.web_rate, redis_url=config.redis_url),
         provider=provider,
-        hashing=threading.BoundedSemaphore(2),
+        hashing=threading.BoundedSemaphore(1),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
         watch=Watch(glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)),
