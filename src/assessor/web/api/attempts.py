@@ -104,6 +104,26 @@ class TestResult(Told):
     example: str | None
 
 
+class FindingTold(Told):
+    """Where a static check does not hold, and what to do there."""
+
+    path: str
+    line: int
+    rule: str
+    sentence: str
+
+
+class CheckTold(Told):
+    """What a static check came to; it looks at nothing but the learner's own files."""
+
+    criterion_id: str
+    title: str
+    passed: bool
+    reason: str | None
+    findings: list[FindingTold]
+    more: Annotated[int, Field(description="How many more findings there are.")]
+
+
 class ResultTold(Told):
     """What came of an attempt, as far as the task's policy tells it."""
 
@@ -115,6 +135,7 @@ class ResultTold(Told):
     tests: list[TestResult]
     visible: CountsTold | None
     hidden: CountsTold | None
+    checks: list[CheckTold]
 
 
 class EvidenceTold(Told):
