@@ -150,6 +150,7 @@ def served(
     environ: dict[str, str] | None = None,
     *,
     routers: Sequence[APIRouter] = (),
+    bench: small.Bench | None = None,
     **changes: Any,
 ) -> Iterator[Web]:
     """The application in this folder, served until the block ends.
@@ -158,11 +159,12 @@ def served(
         root: a folder.
         environ: variables of its settings.
         routers: routers beside its own.
+        bench: the installation, its catalog in the folder's `catalog/`; by default one without a sandbox.
         **changes: of its context.
     """
-    (root / "catalog").mkdir()
-    tasks = small.write_catalog(root / "catalog")
-    bench = small.make_bench(root, None, tasks=tasks)
+    if bench is None:
+        (root / "catalog").mkdir()
+        bench = small.make_bench(root, None, tasks=small.write_catalog(root / "catalog"))
     listening = serving.listen(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     stop, ready = threading.Event(), threading.Event()

@@ -156,7 +156,7 @@ class Guarded(APIRoute):
             if not access.streams:
                 # In memory and at once: what parses it later finds it there.
                 await limited.body()
-            # By a token, or by nobody where no page is, nothing is done in the name of who has a browser open.
+            # By a token, or by nobody where no page is, nothing is done in a browser's name.
             named = visitor.via is Via.SESSION or not self.path.startswith(API)
             if request.method not in SAFE and visitor.via is not Via.TOKEN and named:
                 csrf.check_origin(request, here.site)

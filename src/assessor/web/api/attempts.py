@@ -41,6 +41,20 @@ AGAIN_MS = 1000
 #: States in which there is a result.
 SCORED = (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW)
 
+#: An event of a stream; its data is a `ProgressTold`.
+_STREAM = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["progress", "done"]},
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/ProgressTold"},
+        },
+    },
+}
+
 _Visitor = Annotated[Visitor, allow(SIGNED_IN, scope=Scope.READ)]
 
 
@@ -170,7 +184,7 @@ def show_attempt(here: Here, visitor: _Visitor, attempt_id: Id) -> AttemptTold:
         200: {
             "description": "Server-sent events. Each `progress` has all that is known then, as JSON; `done` "
             "is the last one of an attempt. A stream that ends without it is to be asked for again.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": _STREAM}},
         }
     },
 )
@@ -213,7 +227,7 @@ def _file(name: str) -> dict[int | str, dict[str, object]]:
     return {
         200: {
             "description": "The bytes that are signed.",
-            "content": {media: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {media: {"schema": {"type": "object"}}},
         }
     }
 

@@ -203,7 +203,7 @@ def show_to(
     responses={
         200: {
             "description": "Open Badges 3.0, as it was signed last.",
-            "content": {_CREDENTIAL: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {_CREDENTIAL: {"schema": {"type": "object"}}},
         },
         409: {},
     },

@@ -136,12 +136,15 @@ def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
+    progress = attempts.ProgressTold.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= progress.pop("$defs") | {"ProgressTold": progress}
     components["responses"] = {status: _error(*words) for status, words in _ERRORS.items()}
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token, `asr_...`, with a scope."},
     }
     for route in ours:
         for method in route.methods or ():
+            _link(document["paths"][route.path_format][method.lower()], route.name)
             _complete(document["paths"][route.path_format][method.lower()], route, method)
     return document
 
@@ -175,6 +178,75 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
                 "description": 'Where the next page is, `rel="next"`.',
             }
 
+
+def _link(operation: dict[str, Any], name: str) -> None:
+    for of, status, found, targets in _LINKS:
+        if of != name:
+            continue
+        for target, parameter in targets:
+            links = operation["responses"][status].setdefault("links", {})
+            links[f"{target}.{parameter}"] = {
+                "operationId": target,
+                "parameters": {parameter: f"$response.body#{found}"},
+            }
+
+
+#: What an answer leads to: the operation, its status, where in the answer the id is, and where it goes.
+_LINKS = (
+    (
+        "list_tasks",
+        "200",
+        "/items/0/id",
+        (("show_task", "task_id"), ("starter", "task_id"), ("hand_in", "task_id")),
+    ),
+    ("hand_in", "201", "/id", (("show_submission", "submission_id"),)),
+    (
+        "hand_in",
+        "201",
+        "/attempt/id",
+        (("show_attempt", "attempt_id"), ("follow", "attempt_id"), ("result", "attempt_id")),
+    ),
+    (
+        "list_submissions",
+        "200",
+        "/items/0/attempt/id",
+        (
+            *((name, "attempt_id") for name in ("result", "evidence", "record", "run", "envelope")),
+            ("follow", "attempt_id"),
+        ),
+    ),
+    ("list_badges", "200", "/items/0/id", (("show_badge", "badge_id"),)),
+    (
+        "own_awards",
+        "200",
+        "/0/id",
+        (("show_award", "award_id"), ("show_to", "award_id"), ("credential", "award_id")),
+    ),
+    ("list_awards", "200", "/items/0/id", (("show_award", "award_id"), ("revoke", "award_id"))),
+    ("make_token", "201", "/id", (("revoke_token", "token_id"),)),
+    (
+        "make_user",
+        "201",
+        "/id",
+        (("show_user", "user_id"), ("change_user", "user_id"), ("make_link", "user_id")),
+    ),
+    (
+        "make_cohort",
+        "201",
+        "/id",
+        tuple(
+            (name, "cohort_id")
+            for name in ("show_cohort", "list_members", "invite", "list_assignments_of", "make_assignment")
+        ),
+    ),
+    (
+        "make_assignment",
+        "201",
+        "/id",
+        tuple((name, "assignment_id") for name in ("show_assignment", "show_gradebook", "gradebook_csv")),
+    ),
+    ("list_reviews", "200", "/items/0/attempt/id", (("mark", "attempt_id"),)),
+)
 
 _ETAG = {
     "schema": {"type": "string"},

@@ -30,12 +30,19 @@ api = routing.router("verification")
 #: The largest credential; an image that one is baked into may be this large.
 TAKES = 8 * 1024**2
 
-_MEDIA = ("application/json", "application/vc+json", "application/jwt", "image/png", "image/svg+xml")
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "An Open Badges 3.0 credential: a document, a token, or an image it is baked into.",
-        "content": {one: {"schema": {"type": "string", "format": "binary"}} for one in _MEDIA},
+        # Anything is looked at: what is no credential at all is refused by the first check.
+        "content": {
+            "application/json": {"schema": {}},
+            "application/vc+json": {"schema": {}},
+            "application/jwt": _BINARY,
+            "image/png": _BINARY,
+            "image/svg+xml": _BINARY,
+        },
     }
 }
 
