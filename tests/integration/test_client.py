@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -147,7 +148,7 @@ def test_stream_that_is_cut_goes_on_and_repeats_nothing(web: webbed.Web, secret:
     with opened(web.here.site.url, secret) as direct:
         attempt_id = direct.hand_in("sum", work, key="one")["attempt"]["id"]
     said: list[str] = []
-    seen = []
+    seen: list[Any] = []
     with cut(web, 100, b"event: progress", 100) as url, opened(url, secret, said) as found:
         worker = threading.Thread(target=pipeline.assess, args=(attempt_id, 1, web.bench.parts))
         for progress in found.follow(attempt_id):

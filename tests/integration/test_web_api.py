@@ -211,7 +211,7 @@ def test_key_makes_a_submission_one_however_often_it_is_sent(web: webbed.Web, ad
 def test_stream_tells_each_change_and_ends(web: webbed.Web, ada: Program) -> None:
     attempt_id = hand_in(ada, 2)
     client = web.browser().client
-    seen = []
+    seen: list[Any] = []
     with client.stream("GET", f"/api/v1/attempts/{attempt_id}/events", headers=ada.headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         worker = threading.Thread(target=pipeline.assess, args=(attempt_id, 1, web.bench.parts))

@@ -6,8 +6,11 @@ is told before the end (`progress`).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Literal
@@ -165,7 +168,7 @@ class Following(Asked):
     """How long to follow."""
 
     wait_s: Annotated[
-        int, Field(ge=0, le=STREAM_S, description="How long the stream stays open at most.")
+        int, Field(ge=1, le=STREAM_S, description="How long the stream stays open at most.")
     ] = STREAM_S
 
 
@@ -361,8 +364,14 @@ def _progress(found: Progress) -> ProgressTold:
 
 async def _events(watch: Watch, attempt_id: str, *, seen: str | None, wait_s: int) -> AsyncIterator[bytes]:
     yield f"retry: {AGAIN_MS}\n\n".encode()
-    with anyio.move_on_after(wait_s):
-        async for view in watch.follow(attempt_id):
+    until = time.monotonic() + wait_s
+    # Closed here, whenever the client goes: else it would count as one who follows until it is collected.
+    async with contextlib.aclosing(watch.follow(attempt_id)) as views:
+        while True:
+            try:
+                view = await asyncio.wait_for(anext(views), until - time.monotonic())
+            except (TimeoutError, StopAsyncIteration):
+                return
             if view is None:
                 yield b": nothing new\n\n"
                 continue
