@@ -32,13 +32,14 @@ from assessor import (
     svg,
     verify,
 )
-from assessor.errors import AuthorError, VerificationFailed
+from assessor.errors import AuthorError, UploadRefused, VerificationFailed
 from assessor.learnerrows import Seed
 from assessor.openbadges import checks
 from assessor.openbadges.asked import Asked
 from assessor.openbadges.sources import Sources
 from assessor.settings import LogFormat
 from assessor.users import Role
+from assessor.web import gitsource
 from tests import badges, people
 from tests.hostile.conftest import (
     HERE,
@@ -448,6 +449,19 @@ def no_cell_is_a_formula(attack: Attack, tmp_path: Path, benches: Benches) -> No
     assert sorted(line[0] for line in lines) == sorted("'" + name.strip() for name in names)
 
 
+def nothing_is_fetched(attack: Attack, tmp_path: Path, benches: Benches) -> None:
+    """Neither where no host is allowed, nor where the very host is: it is no address of a repository."""
+    for url in attack.content().splitlines():
+        for hosts in (
+            (),
+            ("github.com",),
+            ("169.254.169.254", "[::ffff:127.0.0.1]:6379", "::ffff:127.0.0.1"),
+        ):
+            with pytest.raises(UploadRefused, match=r"^git: expected"):
+                gitsource.fetch(url, hosts=hosts, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {
     "rejected": refused_by_the_parser,
     "schema error": refused_by_the_parser,
@@ -459,6 +473,7 @@ PIPELINE: dict[str, Callable[[Attack, Path, Benches], None]] = {
     "content-addressed copy, hashed once": hashed_once,
     "refused: no DTD": document_types_are_refused,
     "cell neutralised": no_cell_is_a_formula,
+    "rejected: no remote URL or allow-list": nothing_is_fetched,
 }
 
 

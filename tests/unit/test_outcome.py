@@ -46,8 +46,14 @@ def result(position: int, *, passed: bool, visible: bool = False, message: str =
     )
 
 
-def shown(*results: TestResult, marks: int | None = None, visible: Feedback = Feedback.FULL) -> outcome.Outcome:
-    given = () if marks is None else (scoring.Mark(criterion="clear", marks=marks, reviewer="r", comment="Good."),)
+def shown(
+    *results: TestResult, marks: int | None = None, visible: Feedback = Feedback.FULL
+) -> outcome.Outcome:
+    given = (
+        ()
+        if marks is None
+        else (scoring.Mark(criterion="clear", marks=marks, reviewer="r", comment="Good."),)
+    )
     assessment = scoring.score(RUBRIC, results, given)
     policy = Policy(tries=1, cooldown_s=0, visible=visible, hidden=Feedback.COUNTS)
     return outcome.outcome(report.feedback(policy, results, assessment, given), RUBRIC)

@@ -181,10 +181,10 @@ def _why(said: bytes) -> str:
     known = {
         "not found": "no repository at this address",
         "could not read Username": "one that is not public",
-        "redirect": "a redirect; give the address that it leads to",
+        "returned error: 30": "a redirect; give the address that it leads to",
         "File too large": "one that is too large",
         "SIGXFSZ": "one that is too large",
-        "Not a valid object name HEAD": "an empty one",
+        "not a valid object name": "an empty one",
         "empty repository": "an empty one",
     }
     return next(

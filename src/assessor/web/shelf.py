@@ -17,6 +17,8 @@ from assessor.task import Task
 
 #: Levels of tasks, the lowest first.
 LEVELS = ("beginner", "intermediate", "advanced")
+#: The longest id that is looked for: no file system has a folder of a longer name.
+LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ def entry(catalog: Catalog, task_id: str) -> Entry:
     Raises:
         NotFound: there is none of this id that can be done.
     """
+    if len(task_id) > LONGEST:
+        raise NotFound("expected a task that can be done here, got another")
     try:
         task = catalog.task(task_id)
         rubric = catalog.rubric(task.rubric_id)

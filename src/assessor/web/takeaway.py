@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from assessor import digest
 from assessor.errors import NotFound
@@ -24,7 +23,7 @@ from assessor.parts import Parts
 _OF_ATTEMPTS = ("events", "report", "problem", "worker")
 
 
-def write(parts: Parts, name: str, target: Path) -> None:
+def write(parts: Parts, name: str, target: BinaryIO) -> None:
     """Write the zip.
 
     Raises:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import Form
-from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from assessor import passwords, personal, users
 from assessor.errors import AccountRefused, NotAllowed
@@ -28,6 +26,8 @@ Secret = Annotated[str, Form(max_length=4096)]
 
 #: How fresh a sign-in must be for what cannot be undone, where there is no password to ask for.
 FRESH = timedelta(minutes=15)
+#: How much of a copy is sent at a time, bytes.
+CHUNK = 64 * 1024
 
 
 @pages.get("/account")
@@ -82,19 +82,26 @@ def export(here: Here, visitor: Annotated[Visitor, allow(Role.LEARNER)]) -> Resp
     """A copy of all that is kept of the visitor. By a form: making it is work, which no link should cause."""
     learner = own.learner(here, visitor)
     here.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(dir=here.uploads))
+    # Without a name: it is gone with this process, or with whoever stops reading.
+    file = tempfile.TemporaryFile(dir=here.uploads)  # noqa: SIM115  closed once it is sent
     try:
-        takeaway.write(here.parts, learner.name, folder / "export.zip")
+        takeaway.write(here.parts, learner.name, file)
+        size = file.tell()
+        file.seek(0)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        file.close()
         raise
-    return FileResponse(
-        folder / "export.zip",
+    return StreamingResponse(
+        _chunks(file),
         media_type="application/zip",
-        filename="my-data.zip",
-        headers={"Cache-Control": "no-store"},
-        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+        headers={"Content-Disposition": 'attachment; filename="my-data.zip"', "Content-Length": str(size)},
     )
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 @pages.post("/account/erase")

@@ -1,0 +1,505 @@
+"""A learner's pages over a scripted sandbox: what each shows, to whom, and what never."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from assessor import catalog, pipeline, regrading, settling
+from assessor.audit import Act
+from assessor.awards import Visibility
+from assessor.cohorts import Counts
+from assessor.store import AttemptState
+from assessor.users import Role, User
+from assessor.waiting import Class
+from tests import honours, small, versioned, webbed
+
+#: What pages and files must never hold: names and lines of hidden tests.
+HIDDEN = ("test_two", "test_three", "total([1, 2])", "total([])")
+SUBMIT = "/tasks/sum/submissions"
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[webbed.Web]:
+    bench = honours.make_bench(tmp_path)
+    (tmp_path / "catalog/tasks/sum/starter").mkdir()
+    (tmp_path / "catalog/tasks/sum/starter/solution.py").write_text("def total(numbers):\n    ...\n")
+    small.lock(tmp_path / "catalog")
+    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as found:
+        yield found
+
+
+def hand_in(
+    browser: webbed.Browser, *files: tuple[str, bytes], path: str = "/tasks/sum", **fields: str
+) -> httpx.Response:
+    """Send the form with these files, as a browser does."""
+    data = {"csrf": browser.token(path)} | fields
+    sent = [("files", (name, content)) for name, content in files] or [("files", ("", b""))]
+    return browser.client.post(f"{path}/submissions", data=data, files=sent, headers=browser.headers)
+
+
+def handed_in(browser: webbed.Browser, number: int = 3) -> str:
+    """Hand in work with which so many tests pass; the attempt's id."""
+    answer = hand_in(browser, ("solution.py", honours.passing(number).encode()))
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].removeprefix("/attempts/")
+
+
+def judged(web: webbed.Web, browser: webbed.Browser, number: int = 3) -> str:
+    """The same, and have it judged."""
+    attempt_id = handed_in(browser, number)
+    assert pipeline.assess(attempt_id, 1, web.bench.parts) is AttemptState.JUDGED
+    settling.follow_up(attempt_id, web.bench.parts)
+    web.bench.clock.move(seconds=1)
+    return attempt_id
+
+
+# The catalogue and a task.
+
+
+def test_catalogue_is_open_to_everybody_and_filters_by_its_address_alone(web: webbed.Web) -> None:
+    browser = web.browser()
+    assert "Add up" in browser.get("/tasks").text
+    for query, there in (
+        ("level=beginner", True),
+        ("level=advanced", False),
+        ("minutes=15", True),
+        ("minutes=4", False),
+        ("skill=ESCO:none", False),
+        ("minutes=many", True),
+    ):
+        assert ("Add numbers up." in browser.get(f"/tasks?{query}").text) is there, query
+
+
+def test_task_that_cannot_be_judged_is_not_there(web: webbed.Web) -> None:
+    (web.bench.root / "catalog/tasks/sum/manifest.json").unlink()
+    browser = web.signed_in(Role.LEARNER)
+    assert "Add up" not in browser.get("/tasks").text
+    assert browser.get("/tasks/sum").status_code == 404
+
+
+def test_task_page_tells_what_is_asked_and_nothing_of_tests(web: webbed.Web) -> None:
+    text = web.browser().get("/tasks/sum").text
+    assert "Add numbers up." in text
+    assert "Sign in to hand in" in text
+    assert "test_" not in text
+    mine = web.signed_in(Role.LEARNER).get("/tasks/sum").text
+    assert "100 of 100 tries left" in mine
+    assert "def total(numbers):" in mine
+
+
+def test_starter_is_a_zip_of_what_a_learner_begins_with(web: webbed.Web) -> None:
+    answer = web.browser().get("/tasks/sum/starter.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["sum/solution.py"]
+    assert answer.headers["content-disposition"] == 'attachment; filename="sum-starter.zip"'
+
+
+@pytest.mark.parametrize("name", ["no-such-task", "%2e%2e%2fsum", "sum%2f..%2fsum", "a" * 300, "%00"])
+def test_task_that_there_is_not(web: webbed.Web, name: str) -> None:
+    assert web.browser().get(f"/tasks/{name}").status_code in (400, 404)
+
+
+# Handing in.
+
+
+def test_file_is_handed_in_and_waits_in_the_queue(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = handed_in(browser)
+    assert web.bench.rung == [(attempt_id, 1)]
+    text = browser.get(f"/attempts/{attempt_id}").text
+    assert "place 1 in the queue" in text
+    assert f'sse-connect="/attempts/{attempt_id}/live"' in text
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in text
+
+
+def test_text_of_the_page_is_handed_in_with_ends_of_lines_as_editors_write_them(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    answer = hand_in(browser, **{"text:solution.py": "a = 1\r\nb = 2\r\n", "text:../x.py": "no"})
+    attempt_id = answer.headers["location"].removeprefix("/attempts/")
+    with tarfile.open(fileobj=io.BytesIO(browser.get(f"/attempts/{attempt_id}/work.tar").content)) as tar:
+        assert tar.getnames() == ["solution.py"]
+        file = tar.extractfile("solution.py")
+        assert file is not None
+        assert file.read() == b"a = 1\nb = 2\n"
+
+
+def test_archive_is_unpacked_and_what_the_task_does_not_take_is_told(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("solution.py", honours.passing(3))
+        archive.writestr("notes.txt", "x")
+    answer = hand_in(browser, ("work.zip", buffer.getvalue()))
+    assert answer.headers["location"].endswith("?left_out=1")
+    text = browser.get(answer.headers["location"]).text
+    assert "1 of your files was left out" in text
+    assert "<code>solution.py</code>" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ([], "expected files, got none: choose at least one"),
+        ([("other.py", b"x = 1\n")], "expected solution.py, got none"),
+        ([("../solution.py", b"x")], "expected a path inside the upload"),
+        ([("/etc/passwd", b"x")], "expected a path inside the upload, got an absolute one"),
+        ([("solution.py", b"x"), ("solution.py", b"y")], "expected each file once"),
+        ([("solution.py", b"x"), ("more.zip", b"PK\x03\x04")], "got an archive among files"),
+        ([("work.zip", b"PK\x03\x04 broken")], "expected"),
+    ],
+)
+def test_upload_that_cannot_be_taken_is_told_on_the_page(
+    web: webbed.Web, files: list[tuple[str, bytes]], told: str
+) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    answer = hand_in(browser, *files)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert 'role="alert"' in answer.text
+    assert str(web.bench.root) not in answer.text
+    assert web.bench.rung == []
+
+
+def test_text_that_cannot_be_taken_is_not_lost(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    user = web.bench.parts.store.users()[0]
+    for _ in range(100):
+        _use_a_try(web, user)
+    answer = hand_in(browser, **{"text:solution.py": "precious = '</textarea><script>'"})
+    assert answer.status_code == 409
+    assert "100 tries are allowed and all are used" in answer.text
+    assert "All 100 tries are used." in answer.text
+    assert "<script>'" not in answer.text
+
+
+def _use_a_try(web: webbed.Web, user: User) -> None:
+    parts = web.bench.parts
+    assert user.learner_id is not None
+    new = parts.new_id()
+    task = web.here.catalog().task("sum")
+    snapshot = catalog.freeze(web.here.catalog(), "sum")
+    parts.blobs.put(snapshot.data)
+    _, attempt, _ = parts.store.submit(
+        id=new,
+        attempt_id=parts.new_id(),
+        learner_id=user.learner_id,
+        task_id="sum",
+        task_version=task.version,
+        task_digest=task.digest,
+        snapshot=snapshot.digest,
+        bundle="sha256:" + "1" * 64,
+        tries=None,
+        cooldown_s=0,
+        now=parts.clock(),
+    )
+    claim = parts.store.claim(worker="w", lease_s=30, now=parts.clock())
+    assert claim is not None
+    assert claim.attempt.id == attempt.id
+
+
+def test_form_that_is_sent_twice_is_handed_in_once_and_changed_work_is_new(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    key = re.search(r'name="key" value="([^"]+)"', browser.get("/tasks/sum").text)
+    assert key is not None
+    answers = [
+        hand_in(browser, ("solution.py", text), key=key[1]).headers["location"]
+        for text in (b"a = 1\n", b"a = 1\n", b"a = 2\n")
+    ]
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_assignment_that_is_open_decides_the_class_of_the_queue(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER)
+    store, act = web.bench.parts.store, Act.by_operator(web.bench.clock())
+    cohort = store.add_cohort(id="c1", name="Spring", act=act)
+    store.enrol(cohort.id, user.id, Role.LEARNER, act=act)
+    store.add_assignment(
+        id="g1", cohort_id="c1", task_id="sum", queue_class=Class.EXAM, counts=Counts.BEST, act=act
+    )
+    browser = web.signed_in(user=user)
+    assert "You are asked to do this" in browser.get("/tasks/sum").text
+    assert store.attempt(handed_in(browser)).queue_class is Class.EXAM
+
+
+def test_git_is_off_unless_hosts_are_named(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    assert "git repository" not in browser.get("/tasks/sum").text
+    answer = hand_in(browser, git="https://github.com/somebody/work")
+    assert answer.status_code == 422
+    assert "this installation fetches from no repository" in answer.text
+
+
+def test_name_and_text_of_a_stranger_are_text(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    code = "x = '<script>alert(1)</script>'  # \u202e\n" + honours.passing(3)
+    answer = hand_in(browser, ("solution.py", code.encode()), ("<b>.py", b"y = 1\n"))
+    attempt_id = answer.headers["location"].removeprefix("/attempts/")
+    text = browser.get(f"/attempts/{attempt_id}/work").text
+    assert "<script>alert" not in text
+    assert "<b>" not in text
+    assert "[U+202E]" in text
+
+
+# What came of it.
+
+
+def test_result_shows_visible_tests_in_full_and_hidden_ones_as_counts(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    failed = browser.get(f"/attempts/{judged(web, browser, 0)}").text
+    assert "Not passed" in failed
+    assert "<code>test_sum.py::test_one</code>" in failed
+    assert "Hidden tests: 0 of 2 passed" in failed
+    assert "To pass takes 60 % of the whole" in failed
+    assert "Nothing passes without 50 % here." in failed
+    assert "99 of 100 tries left" in failed
+    passed = browser.get(f"/attempts/{judged(web, browser, 3)}").text
+    assert "Hidden tests: 2 of 2 passed" in passed
+    assert "This earned you the badge" in passed
+    assert not [word for word in HIDDEN if word in failed + passed]
+
+
+def test_work_that_waits_is_replaced_by_newer_work_and_says_so(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    first = handed_in(browser, 1)
+    handed_in(browser, 2)
+    text = browser.get(f"/attempts/{first}").text
+    assert "the newer one took its place. No try was used." in text
+
+
+def test_changes_between_two_submissions_are_told_line_by_line(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    judged(web, browser, 0)
+    second = judged(web, browser, 3)
+    text = browser.get(f"/attempts/{second}/changes").text
+    before, after = honours.passing(0).splitlines()[0], honours.passing(3).splitlines()[0]
+    assert before != after
+    assert re.search(r"<del>- [^<]+</del>\n<ins>\+ [^<]+</ins>", text)
+
+
+def test_first_submission_has_nothing_before_it(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = judged(web, browser, 3)
+    answer = browser.get(f"/attempts/{attempt_id}/changes")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/attempts/{attempt_id}")
+
+
+def test_own_work_is_listed_a_page_at_a_time(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    names = [judged(web, browser, number % 3) for number in range(32)]
+    first = browser.get("/attempts").text
+    shown = re.findall(r'href="/attempts/(id\d+)"', first)
+    assert shown == names[:1:-1]
+    more = re.search(r'href="(/attempts\?before=[^"]+)"', first)
+    assert more is not None
+    rest = browser.get(more[1]).text
+    assert re.findall(r'href="/attempts/(id\d+)"', rest) == names[1::-1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/attempts/{}",
+        "/attempts/{}/live",
+        "/attempts/{}/work",
+        "/attempts/{}/work.tar",
+        "/attempts/{}/changes",
+    ],
+)
+def test_somebody_elses_attempt_is_answered_for_as_none_at_all(web: webbed.Web, path: str) -> None:
+    theirs = judged(web, web.signed_in(Role.LEARNER), 3)
+    browser = web.signed_in(Role.LEARNER)
+    other, unknown = (browser.get(path.format(name)) for name in (theirs, "id9999"))
+    assert other.status_code == unknown.status_code == 404
+    assert other.content == unknown.content
+    mine = judged(web, browser, 3)
+    assert browser.get(f"/attempts/{mine}/changes?since={theirs}").status_code == 404
+
+
+def test_reviewer_who_learns_nothing_sees_no_attempt(web: webbed.Web) -> None:
+    theirs = judged(web, web.signed_in(Role.LEARNER), 3)
+    assert web.signed_in(Role.REVIEWER).get(f"/attempts/{theirs}").status_code == 403
+
+
+def test_regrade_is_nothing_to_its_learner_until_it_is_applied(tmp_path: Path) -> None:
+    bench = versioned.make_bench(tmp_path)
+    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as web:
+        browser = web.signed_in(Role.LEARNER)
+        first = judged(web, browser, 3)
+        versioned.edit(bench, "# strict", version="2.0")
+        versioned.start(bench)
+        again = next(attempt for attempt, _ in reversed(bench.rung) if attempt != first)
+        for path in ("", "/live", "/work"):
+            assert browser.get(f"/attempts/{again}{path}").status_code == 404
+        assert versioned.work(bench) == [AttemptState.HELD]
+        other, unknown = (browser.get(f"/attempts/{name}") for name in (again, "id9999"))
+        assert (other.status_code, other.content) == (404, unknown.content)
+        assert re.findall(r'href="/attempts/(id\d+)"', browser.get("/attempts").text) == [first]
+        exported = browser.post("/account/export", page="/account").content
+        with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+            assert again not in archive.read("learner.json").decode()
+        regrading.apply("sum", bench.parts, by="author", reason="better tests")
+        assert "judged 2 times" in browser.get(f"/attempts/{again}").text
+        assert re.findall(r'href="/attempts/(id\d+)"', browser.get("/attempts").text) == [again]
+
+
+# Live.
+
+
+def events(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    """Name and data of each event of a stream."""
+    name, data = "", []
+    for line in answer.iter_lines():
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif not line and name:
+            yield name, "\n".join(data)
+            name, data = "", []
+
+
+def test_attempt_is_followed_from_the_queue_to_its_end(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = handed_in(browser, 3)
+    told: list[tuple[str, str]] = []
+    queued = threading.Event()
+
+    def follow() -> None:
+        with browser.client.stream("GET", f"/attempts/{attempt_id}/live") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for event in events(answer):
+                told.append(event)
+                queued.set()
+
+    following = threading.Thread(target=follow)
+    following.start()
+    assert queued.wait(30)
+    pipeline.assess(attempt_id, 1, web.bench.parts)
+    following.join(30)
+    assert not following.is_alive()
+    assert "place 1 in the queue" in told[0][1]
+    assert "test_sum.py::test_one" in told[-2][1]
+    assert told[-1] == ("over", "over")
+    assert not [word for word in HIDDEN if word in str(told)]
+
+
+def test_attempt_that_is_over_is_told_at_once(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = judged(web, browser, 3)
+    with browser.client.stream("GET", f"/attempts/{attempt_id}/live") as answer:
+        assert [name for name, _ in events(answer)] == ["progress", "over"]
+
+
+# Badges.
+
+
+def test_badges_are_shown_taken_away_and_hidden_by_their_owner_alone(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER)
+    browser, other = web.signed_in(user=user), web.signed_in(Role.LEARNER)
+    judged(web, browser, 3)
+    rows = web.bench.parts.store.awards_of(user.learner_id or "")
+    row = rows["adder"]
+    text = browser.get("/badges").text
+    assert f"https://bench.example/credentials/{row.id}.html" in text
+    assert "https://www.linkedin.com/profile/add?startTask=CERTIFICATION_NAME&amp;" in text
+    assert browser.get(f"/badges/{row.id}/badge.png").content.startswith(b"\x89PNG")
+    picture = browser.get(f"/badges/{row.id}/badge.svg")
+    assert "sandbox" in picture.headers["content-security-policy"]
+    assert json.loads(browser.get(f"/badges/{row.id}/badge.json").content)["name"] == "Adder, Top"
+    assert browser.get(f"/badges/{row.id}/badge.exe").status_code == 404
+    for path in (f"/badges/{row.id}/badge.png", "/badges/id9999/badge.png"):
+        assert other.get(path).status_code == 404
+    refused = other.post(f"/badges/{row.id}/visibility", page="/account", visibility="private")
+    assert refused.status_code == 404
+    browser.post(f"/badges/{row.id}/visibility", page="/badges", visibility="private")
+    assert web.bench.parts.store.award(row.id).visibility is Visibility.PRIVATE
+    assert f"credentials/{row.id}.html" not in browser.get("/badges").text
+    odd = browser.post(f"/badges/{row.id}/visibility", page="/badges", visibility="everyone")
+    assert odd.status_code == 422
+
+
+# The account.
+
+
+def test_name_and_password_are_changed_by_who_knows_the_password(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER)
+    browser, elsewhere = web.browser(), web.signed_in(user=user)
+    browser.sign_in(user.email)
+    assert browser.post("/account/name", page="/account", name="  Ada  ").status_code == 303
+    assert web.bench.parts.store.user(user.id).name == "Ada"
+    assert browser.post("/account/name", page="/account", name=" ").status_code == 422
+    wrong = browser.post("/account/password", page="/account", current="no", password="another long one")
+    assert "expected the password that you sign in with now, got another" in wrong.text
+    short = browser.post("/account/password", page="/account", current=webbed.PASSWORD, password="short")
+    assert short.status_code == 422
+    before = browser.client.cookies["assessor"]
+    done = browser.post(
+        "/account/password", page="/account", current=webbed.PASSWORD, password="another long one"
+    )
+    assert done.status_code == 303
+    assert browser.client.cookies["assessor"] != before
+    assert browser.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 303
+    assert web.browser().sign_in(user.email, "another long one").status_code == 303
+
+
+def test_other_sessions_are_ended(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER)
+    browser, elsewhere = web.signed_in(user=user), web.signed_in(user=user)
+    browser.post("/account/sessions/end", page="/account")
+    assert browser.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 303
+
+
+def test_copy_holds_all_that_is_the_learners_and_nothing_of_hidden_tests(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    failed, passed = judged(web, browser, 1), judged(web, browser, 3)
+    answer = browser.post("/account/export", page="/account")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    rows = json.loads(held["learner.json"])
+    found = {one["id"]: one for each in rows["submissions"] for one in each["attempts"]}
+    assert set(found) == {failed, passed}
+    assert found[passed]["evidence"] is not None
+    assert found[failed]["evidence"] is None
+    assert any(honours.passing(3).encode() in data for data in held.values())
+    together = b"".join(held.values()).decode(errors="replace")
+    assert not [word for word in HIDDEN if word in together]
+    assert webbed.hashed() not in together
+    assert list((web.bench.root / "spool" / "web").iterdir()) == []
+
+
+def test_account_is_erased_by_who_means_it(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER)
+    browser = web.signed_in(user=user)
+    attempt_id = judged(web, browser, 3)
+    for fields in (
+        {"email": "no@example.org", "current": webbed.PASSWORD},
+        {"email": user.email, "current": "no"},
+    ):
+        assert browser.post("/account/erase", page="/account", **fields).status_code == 422
+    done = browser.post("/account/erase", page="/account", email=user.email, current=webbed.PASSWORD)
+    assert (done.status_code, done.headers["location"]) == (303, "/goodbye")
+    assert browser.get("/attempts").status_code == 303
+    assert web.bench.parts.store.user_by_email(user.email) is None
+    assert web.bench.parts.store.attempt(attempt_id).report is None
+
+
+def test_account_with_more_than_learning_to_it_is_not_erased_by_a_form(web: webbed.Web) -> None:
+    user = web.user(Role.LEARNER, Role.ADMIN)
+    browser = web.signed_in(user=user)
+    answer = browser.post("/account/erase", page="/account", email=user.email, current=webbed.PASSWORD)
+    assert answer.status_code == 403
+    assert web.bench.parts.store.user_by_email(user.email) is not None
