@@ -17,12 +17,12 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fastapi.routing import APIRoute
 
-from assessor import pipeline, settling
+from assessor import pipeline, regrading, settling
 from assessor.cohorts import Counts
 from assessor.store import AttemptState
 from assessor.users import Role, Scope, User
 from assessor.web.api import description
-from tests import honours, small, webbed
+from tests import honours, small, versioned, webbed
 
 #: What no answer may hold: names and lines of hidden tests.
 HIDDEN = ("test_two", "test_three", "total([1, 2])", "total([])")
@@ -265,6 +265,29 @@ def test_foreign_is_told_as_unknown(web: webbed.Web, ada: Program, admin: Progra
         told, nothing = theirs.json(), none.json()
         del told["request"], nothing["request"]
         assert told == nothing, path
+
+
+def test_regrade_is_nothing_to_its_learner_until_it_is_applied(tmp_path: Path) -> None:
+    bench = versioned.make_bench(tmp_path)
+    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as web:
+        learner = Program(web, web.user(Role.LEARNER))
+        first = judged(web, learner, 3)
+        versioned.edit(bench, "# strict", version="2.0")
+        versioned.start(bench)
+        again = next(attempt for attempt, _ in reversed(bench.rung) if attempt != first)
+        assert versioned.work(bench) == [AttemptState.HELD]
+        submission_id = learner.get("/submissions").json()["items"][0]["id"]
+
+        def told() -> list[str]:
+            found = learner.get(f"/submissions/{submission_id}").json()["attempts"]
+            return [one["id"] for one in found]
+
+        for path in ("", "/events", "/result", "/evidence"):
+            assert learner.get(f"/attempts/{again}{path}").status_code == 404
+        assert told() == [first]
+        regrading.apply("sum", bench.parts, by="author", reason="better tests")
+        assert learner.get(f"/attempts/{again}").status_code == 200
+        assert told() == [first, again]
 
 
 def test_whoever_teaches_sees_the_work_of_their_own_learners(

@@ -43,9 +43,14 @@ def attempt(here: Context, visitor: Visitor, id: str) -> tuple[Submission, Attem
         of = here.parts.store.submission(found.submission_id)
     except NotFound:
         of = None
-    if of is None or not sees(here, visitor, of.learner_id):
+    if of is None or not sees(here, visitor, of.learner_id) or not is_told(visitor, found):
         raise NotFound("expected the id of an attempt that you may see, got another")
     return of, found
+
+
+def is_told(visitor: Visitor, one: Attempt) -> bool:
+    """Whether an attempt is anybody's business: one of a regrade counts for nothing until it is applied."""
+    return not one.on_trial or bool(LOOKING & visitor.roles)
 
 
 def award(here: Context, visitor: Visitor, id: str) -> AwardRow:

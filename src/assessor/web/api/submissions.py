@@ -19,7 +19,6 @@ from assessor import pipeline
 from assessor.admission import Key
 from assessor.store import Attempt, Submission
 from assessor.users import Role, Scope
-from assessor.waiting import Class
 from assessor.web import handing, shelf
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import attempts, paging, routing, seeing
@@ -135,7 +134,9 @@ def hand_in(
         spool=here.settings.spool,
         parts=here.parts,
         ring=here.ring,
-        queue_class=_class(here, visitor, task.id),
+        queue_class=handing.queue_class(
+            here.parts.store, visitor.signed_in().id, task.id, now=here.parts.clock()
+        ),
         key=None if idempotency_key is None else _key(visitor, task.id, upload, idempotency_key),
     )
     response.headers["Location"] = f"{routing.ROOT}/attempts/{attempt.id}"
@@ -176,7 +177,11 @@ def show_submission(
         task_digest=found.task_digest,
         bundle=found.bundle,
         received_at=found.received_at,
-        attempts=[attempts.told(here, one) for one in here.parts.store.attempts(found.id)],
+        attempts=[
+            attempts.told(here, one)
+            for one in here.parts.store.attempts(found.id)
+            if seeing.is_told(visitor, one)
+        ],
     )
 
 
@@ -189,17 +194,6 @@ def _line(here: Context, submission: Submission, attempt: Attempt) -> Submission
         received_at=submission.received_at,
         attempt=attempts.told(here, attempt),
     )
-
-
-def _class(here: Context, visitor: Visitor, task_id: str) -> Class | None:
-    """The class of the queue that an open assignment gives, or None: the task's own."""
-    now = here.parts.clock()
-    found = [
-        one.queue_class
-        for one in here.parts.store.assignments(for_user=visitor.signed_in().id)
-        if one.task_id == task_id and one.queue_class and (one.opens_at is None or one.opens_at <= now)
-    ]
-    return min(found, key=list(Class).index, default=None)
 
 
 def _key(visitor: Visitor, task_id: str, upload: Received, key: str) -> Key:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Annotated
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor.errors import NotFound
 from assessor.rubric import Competency
 from assessor.web import shelf
 from assessor.web.access import PUBLIC, Visitor, allow
@@ -163,15 +160,8 @@ def show_task(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: I
 )
 def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: Id) -> Response:
     """The same bytes each time, until the task changes."""
-    task = shelf.entry(here.catalog(), task_id).task
-    if not task.starter:
-        raise NotFound("expected a task with something to begin with, this one has nothing")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in sorted(task.starter.items()):
-            # A date of its own would make each download differ.
-            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), data)
-    return Response(buffer.getvalue(), media_type="application/zip")
+    data = shelf.starter(shelf.entry(here.catalog(), task_id).task)
+    return Response(data, media_type="application/zip")
 
 
 def _line(one: shelf.Entry) -> TaskLine:
