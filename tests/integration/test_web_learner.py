@@ -352,6 +352,17 @@ def test_regrade_is_nothing_to_its_learner_until_it_is_applied(tmp_path: Path) -
         assert re.findall(r'href="/attempts/(id\d+)"', browser.get("/attempts").text) == [again]
 
 
+def test_file_of_the_store_that_is_missing_is_our_fault_and_tells_no_path(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = judged(web, browser, 3)
+    store, blobs = web.bench.parts.store, web.bench.parts.blobs
+    submission = store.submission(store.attempt(attempt_id).submission_id)
+    blobs.remove(submission.snapshot)
+    answer = browser.get(f"/attempts/{attempt_id}")
+    assert answer.status_code == 503
+    assert str(web.bench.root) not in answer.text
+
+
 # Live.
 
 

@@ -82,7 +82,7 @@ def test_followers_of_one_attempt_are_told_the_same_by_one_look_each_time_it_cha
     truth = Truth(a=attempt())
 
     async def trip() -> None:
-        watch = truth.watch()
+        watch = truth.watch(each=200)
         tasks = [asyncio.create_task(followed(watch)) for _ in range(200)]
         for number in (1, 2):
             await until(lambda: truth.looked == number)
@@ -126,11 +126,12 @@ def test_who_goes_away_is_forgotten() -> None:
     asyncio.run(asyncio.wait_for(trip(), 60))
 
 
-def test_one_too_many_is_shown_how_things_are_and_let_go() -> None:
+@pytest.mark.parametrize("how", [{"most": 1}, {"each": 1}])
+def test_one_too_many_is_shown_how_things_are_and_let_go(how: dict[str, int]) -> None:
     truth = Truth(a=attempt())
 
     async def trip() -> None:
-        watch = truth.watch(most=1)
+        watch = truth.watch(**how)
         first = asyncio.create_task(followed(watch))
         await until(lambda: truth.looked == 1)
         assert await followed(watch) == ["running 0"]

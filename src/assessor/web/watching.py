@@ -28,6 +28,8 @@ PLACE_S = 3.0
 BEAT_S = 15.0
 #: How many may follow at once; whoever comes then is shown how things are, and comes again.
 FOLLOWERS = 400
+#: How many may follow one attempt: it is one person's, so that nobody takes up all that there are.
+EACH = 20
 
 #: Where an attempt is, as far as a look at its row tells.
 Mark = tuple[object, ...]
@@ -70,6 +72,7 @@ class Watch:
         look: gives what is shown of one.
         tick_s: time between two looks, seconds.
         most: how many may follow at once.
+        each: how many of them one attempt.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Watch:
         look: Callable[[Attempt], View],
         tick_s: float = TICK_S,
         most: int = FOLLOWERS,
+        each: int = EACH,
     ) -> None:
         self._glance = glance
         self._look = look
         self._tick_s = tick_s
         self._most = most
+        self._each = each
         self._watched: dict[str, _Watched] = {}
         self._reader: asyncio.Task[None] | None = None
 
@@ -97,8 +102,8 @@ class Watch:
 
         It ends when nothing more comes, when the store cannot be read, or, where too many follow, at once.
         """
-        room = self.followers < self._most
         watched = self._watched.setdefault(attempt_id, _Watched())
+        room = self.followers < self._most and watched.followers < self._each
         watched.followers += 1
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read())

@@ -65,11 +65,12 @@ def show(
     """How an attempt goes, or what came of it."""
     learner = own.learner(here, visitor)
     submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
-    task = judging.thaw(attempt.judged_with(submission), here.parts).task
     found = None
-    if attempt.state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
-        judged = judging.judge(attempt.id, here.parts)
-        found = outcome.outcome(judging.feedback(judged), judged.frozen.rubric)
+    with own.kept():
+        task = judging.thaw(attempt.judged_with(submission), here.parts).task
+        if attempt.state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
+            judged = judging.judge(attempt.id, here.parts)
+            found = outcome.outcome(judging.feedback(judged), judged.frozen.rubric)
     progress = None if found is not None else following.now(attempt, here.parts)
     if found is None and progress is None:
         raise NotFound("expected the id of an attempt of yours, got another")

@@ -100,8 +100,10 @@ def download(here: Here, visitor: Learning, award_id: str, ending: str) -> Respo
     media = {name: kind for name, kind, _, _ in FORMS}
     if ending not in media:
         raise NotFound(f"expected one of {', '.join(media)}, got another form of a badge")
+    with own.kept():
+        data = handout.FORMS[ending](row, here.parts)
     return Response(
-        handout.FORMS[ending](row, here.parts),
+        data,
         media_type=media[ending],
         headers={
             # A picture may be an author's drawing: opened by itself, it runs nothing.
@@ -136,7 +138,8 @@ def _row(here: Context, visitor: Visitor, award_id: str) -> AwardRow:
 
 
 def _badge(here: Context, row: AwardRow) -> Badge:
-    document: Mapping[str, Any] = json.loads(handout.credential_of(row, here.parts))
+    with own.kept():
+        document: Mapping[str, Any] = json.loads(handout.credential_of(row, here.parts))
     issuer = here.parts.issuer
     return Badge(
         row=row,

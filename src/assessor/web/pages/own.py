@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from assessor import deserving
 from assessor.achievement import Shown
-from assessor.errors import NotAllowed
+from assessor.errors import BlobFault, NotAllowed, NotFound
 from assessor.schema import Learner
 from assessor.web import shelf, suggesting
 from assessor.web.context import Context
@@ -28,6 +29,19 @@ def learner(here: Context, visitor: Visitor) -> Learner:
     if found is None:
         raise NotAllowed("expected the account of a learner, yours is none")
     return here.parts.store.learner_known(found)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """What is named by a row is there: a file of the store that is missing is our fault, and told as such.
+
+    Raises:
+        BlobFault: it is not.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise BlobFault(f"expected a file that a row names, got: {error}") from error
 
 
 def is_learner(visitor: Visitor) -> bool:
@@ -55,7 +69,8 @@ def suggestions(here: Context, visitor: Visitor) -> tuple[Suggestion, ...]:
     entries = shelf.entries(catalog)
     if len(entries) < 2:
         return ()
-    found = deserving.standing(visitor.user.learner_id, here.parts)
+    with kept():
+        found = deserving.standing(visitor.user.learner_id, here.parts)
     achievements, _problems = catalog.sound_achievements()
     shown = Shown(passed=found.passed, held=found.held(here.parts.clock()))
     return suggesting.suggest(entries, achievements, shown)
