@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from assessor import pipeline, settling
 from assessor.users import Role, Scope
 from assessor.web.throttle import Throttle
@@ -26,6 +28,8 @@ class Patient(Throttle):
     def guess(self, address: str, account: str | None = None) -> None:
         """Let them guess."""
 
+
+pytestmark = pytest.mark.slow
 
 CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
 
