@@ -17,7 +17,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fastapi.routing import APIRoute
 
-from assessor import pipeline, regrading, settling
+from assessor import pipeline, regrading, settling, testing
 from assessor.cohorts import Counts
 from assessor.store import AttemptState
 from assessor.users import Role, Scope, User
@@ -412,6 +412,66 @@ def test_credential_that_was_touched_is_refused_with_its_check(web: webbed.Web, 
     told = web.browser().client.post("/api/v1/verification", json=document).json()
     assert (told["verdict"], told["holds"], told["refused"]["check"]) == ("refused", False, "proof")
     assert [one["number"] for one in told["checks"]] == list(range(1, told["refused"]["number"]))
+
+
+# Reviews and people.
+
+
+def test_reviewer_finds_what_waits_and_marks_it(tmp_path: Path) -> None:
+    tasks = small.write_catalog(tmp_path / "catalog", review=True)
+    bench = small.make_bench(tmp_path, testing.FakeSandbox(testing.all_pass(small.IDS)), tasks=tasks)
+    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as web:
+        learner, reviewer = (Program(web, web.user(role)) for role in (Role.LEARNER, Role.REVIEWER))
+        attempt_id = hand_in(learner)
+        early = reviewer.post(f"/attempts/{attempt_id}/marks", json={"criterion": "clear", "marks": 1})
+        assert (early.status_code, early.json()["code"]) == (404, "not-found"), "it has not run"
+        assert pipeline.assess(attempt_id, 1, web.bench.parts) is AttemptState.AWAITING_REVIEW
+        (waiting,) = reviewer.get("/reviews").json()["items"]
+        assert (waiting["attempt"]["id"], waiting["open"]) == (attempt_id, ["clear"])
+        assert learner.get(f"/attempts/{attempt_id}/result").json()["criteria"][1]["fraction"] is None
+        mark = {"criterion": "clear", "marks": 5, "comment": "well done"}
+        over = reviewer.post(f"/attempts/{attempt_id}/marks", json=mark)
+        assert (over.status_code, over.json()["code"]) == (422, "mark-invalid")
+        done = reviewer.post(f"/attempts/{attempt_id}/marks", json=mark | {"marks": 4})
+        assert (done.status_code, done.json()["state"], done.json()["verdict"]) == (201, "judged", "passed")
+        assert reviewer.get("/reviews").json()["items"] == []
+        told = learner.get(f"/attempts/{attempt_id}/result").json()["criteria"][1]
+        assert (told["fraction"], told["comment"]) == ([1, 1], "well done")
+        again = reviewer.post(f"/attempts/{attempt_id}/marks", json=mark | {"marks": 1}).json()
+        assert again["id"] != attempt_id, "what is signed stays"
+        assert web.bench.parts.store.audit(limit=1)[0].act == "review.mark"
+
+
+def test_admin_makes_people_and_lets_them_in(web: webbed.Web, admin: Program) -> None:
+    given = {"email": "eve@example.org", "name": "Eve", "roles": ["learner", "instructor"]}
+    eve = admin.post("/users", json=given).json()
+    assert admin.get(f"/users/{eve['id']}").json() == eve
+    link = admin.post(f"/users/{eve['id']}/sign-in-links").json()
+    assert web.browser().get(link["url"].removeprefix(web.here.site.url)).status_code == 200
+    cohort = admin.post("/cohorts", json={"name": "spring"}).json()["id"]
+    invitation = admin.post(f"/cohorts/{cohort}/invitations", json={"uses": 1}).json()
+    assert web.browser().get(invitation["url"].removeprefix(web.here.site.url)).status_code == 200
+    token = Program(web, web.bench.parts.store.user(eve["id"]))
+    assert token.get("/me").json()["email"] == "eve@example.org"
+    assert admin("PATCH", f"/users/{eve['id']}", json={"active": False}).json()["active"] is False
+    assert token.get("/me").status_code == 401
+    assert admin("PATCH", f"/users/{eve['id']}", json={"roles": []}).status_code == 422
+
+
+def test_two_who_send_one_key_at_once_hand_in_once(web: webbed.Web, ada: Program) -> None:
+    answers: list[httpx.Response] = []
+    other = Program(web, ada.user)
+
+    def send(program: Program) -> None:
+        answers.append(program.post(SUBMIT, files=files(), headers={"Idempotency-Key": "one"}))
+
+    both = [threading.Thread(target=send, args=(one,)) for one in (ada, other)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert [one.status_code for one in answers] == [201, 201]
+    assert len({one.json()["id"] for one in answers}) == 1
 
 
 # The description.
