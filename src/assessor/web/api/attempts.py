@@ -1,62 +1,30 @@
-"""Attempts: where one is, live, what came of it, and its signed evidence.
+"""Attempts: where one is, what came of it, and its signed evidence. Following one live is in `live`.
 
-What a learner is told of tests is cut where every result is cut (`judging.feedback`); of hidden ones nothing
-is told before the end (`progress`).
+What a learner is told of tests is cut where every result is cut (`judging.feedback`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
-import json
-import time
-from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-import anyio
-from fastapi import Header, Query
 from pydantic import Field
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from assessor import hosting, jobs, judging, publish
 from assessor.errors import NotFound
 from assessor.store import Attempt, AttemptState, EvidenceRow
 from assessor.users import Scope
 from assessor.waiting import Place
-from assessor.web import following
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import routing, seeing
-from assessor.web.api.routing import Asked, Id, Score, Told
+from assessor.web.api.routing import Id, Score, Told
 from assessor.web.context import Context, Here
-from assessor.web.progress import Progress
-from assessor.web.watching import View, Watch
 
 api = routing.router("attempts")
 
-#: How long a stream stays open at most, seconds; whoever follows comes again.
-STREAM_S = 600
-#: When a client that lost a stream is to come again, milliseconds.
-AGAIN_MS = 1000
-
 #: States in which there is a result.
 SCORED = (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW)
-
-#: An event of a stream; its data is a `ProgressTold`.
-_STREAM = {
-    "type": "object",
-    "properties": {
-        "event": {"enum": ["progress", "done"]},
-        "id": {"type": "string"},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/ProgressTold"},
-        },
-    },
-}
 
 _Visitor = Annotated[Visitor, allow(SIGNED_IN, scope=Scope.READ)]
 
@@ -164,49 +132,11 @@ class EvidenceTold(Told):
     key_id: str
 
 
-class Following(Asked):
-    """How long to follow."""
-
-    wait_s: Annotated[
-        int, Field(ge=1, le=STREAM_S, description="How long the stream stays open at most.")
-    ] = STREAM_S
-
-
 @api.get("/attempts/{attempt_id}", summary="An attempt")
 def show_attempt(here: Here, visitor: _Visitor, attempt_id: Id) -> AttemptTold:
     """With its place in the queue while it waits."""
     _, found = seeing.attempt(here, visitor, attempt_id)
     return told(here, found)
-
-
-@api.get(
-    "/attempts/{attempt_id}/events",
-    summary="An attempt, live",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "Server-sent events. Each `progress` has all that is known then, as JSON; `done` "
-            "is the last one of an attempt. A stream that ends without it is to be asked for again.",
-            "content": {"text/event-stream": {"schema": _STREAM}},
-        }
-    },
-)
-async def follow(
-    request: Request,
-    here: Here,
-    visitor: _Visitor,
-    attempt_id: Id,
-    asked: Annotated[Following, Query()],
-    last_event_id: Annotated[
-        str | None, Header(max_length=100, description="What was seen last is not sent again.")
-    ] = None,
-) -> StreamingResponse:
-    """Each event stands for all before it: who comes late, or again, has missed nothing that counts."""
-    await anyio.to_thread.run_sync(seeing.attempt, here, visitor, attempt_id)
-    watch = _watch(request, here)
-    return StreamingResponse(
-        _events(watch, attempt_id, seen=last_event_id, wait_s=asked.wait_s), media_type="text/event-stream"
-    )
 
 
 @api.get("/attempts/{attempt_id}/result", summary="What came of an attempt")
@@ -285,11 +215,12 @@ def told(here: Context, one: Attempt) -> AttemptTold:
         started_at=one.started_at,
         finished_at=one.finished_at,
         superseded_by=one.superseded_by,
-        place=_place(place),
+        place=place_told(place),
     )
 
 
-def _place(found: Place | None) -> PlaceTold | None:
+def place_told(found: Place | None) -> PlaceTold | None:
+    """A place in the queue as it is told."""
     if found is None:
         return None
     expected_s = None if found.expected_s is None else round(found.expected_s, 1)
@@ -307,82 +238,3 @@ def _evidence(here: Context, visitor: Visitor, attempt_id: str) -> EvidenceRow:
 def _bytes(here: Context, digest: str, name: str) -> Response:
     media = hosting.media_type(f"evidence/attempt/{name}")
     return Response(here.parts.blobs.get(digest), headers={"Content-Type": media})
-
-
-class TestSeenTold(Told):
-    """A visible test that is done."""
-
-    __test__ = False
-
-    name: str
-    passed: bool
-    reason: str | None
-
-
-class ProgressTold(Told):
-    """Where an attempt is; null: the policy tells nothing of it."""
-
-    attempt: str
-    state: str
-    over: Annotated[bool, Field(description="Whether nothing more comes by itself.")]
-    place: PlaceTold | None
-    tests: list[TestSeenTold]
-    done: int | None
-    visible: int | None
-    hidden: int | None
-
-
-def _watch(request: Request, here: Context) -> Watch:
-    """The one reader for all who follow by the API; it belongs to the application's event loop."""
-    found: Watch | None = getattr(request.app.state, "api_watch", None)
-    if found is None:
-        found = request.app.state.api_watch = Watch(
-            glance=here.parts.store.glance, look=lambda attempt: _view(here, attempt)
-        )
-    return found
-
-
-def _view(here: Context, attempt: Attempt) -> View:
-    found = following.now(attempt, here.parts)
-    if found is None:
-        return View(text="", over=True)
-    return View(text=_progress(found).model_dump_json(), over=found.over)
-
-
-def _progress(found: Progress) -> ProgressTold:
-    return ProgressTold(
-        attempt=found.attempt_id,
-        state=found.state.value,
-        over=found.over,
-        place=_place(found.place),
-        tests=[TestSeenTold(name=one.name, passed=one.passed, reason=one.reason) for one in found.tests],
-        done=found.done,
-        visible=found.visible,
-        hidden=found.hidden,
-    )
-
-
-async def _events(watch: Watch, attempt_id: str, *, seen: str | None, wait_s: int) -> AsyncIterator[bytes]:
-    yield f"retry: {AGAIN_MS}\n\n".encode()
-    until = time.monotonic() + wait_s
-    # Closed here, whenever the client goes: else it would count as one who follows until it is collected.
-    async with contextlib.aclosing(watch.follow(attempt_id)) as views:
-        while True:
-            try:
-                view = await asyncio.wait_for(anext(views), until - time.monotonic())
-            except (TimeoutError, StopAsyncIteration):
-                return
-            if view is None:
-                yield b": nothing new\n\n"
-                continue
-            mark = hashlib.sha256(view.text.encode()).hexdigest()[:16]
-            if mark != seen or view.over:
-                yield _event("done" if view.over else "progress", mark, view.text)
-            if view.over:
-                return
-
-
-def _event(kind: Literal["progress", "done"], mark: str, text: str) -> bytes:
-    # One line: JSON has no raw end of line in it.
-    assert "\n" not in text, "JSON is written in one line"
-    return f"event: {kind}\nid: {mark}\ndata: {text or json.dumps(None)}\n\n".encode()

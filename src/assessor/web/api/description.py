@@ -25,6 +25,7 @@ from assessor.web.api import (
     attempts,
     awards,
     cohorts,
+    live,
     reviews,
     routing,
     submissions,
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tasks.api,
     submissions.api,
     attempts.api,
+    live.api,
     awards.api,
     verification.api,
     account.api,
@@ -136,7 +138,7 @@ def describe(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
-    progress = attempts.ProgressTold.model_json_schema(ref_template="#/components/schemas/{model}")
+    progress = live.ProgressTold.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= progress.pop("$defs") | {"ProgressTold": progress}
     components["responses"] = {status: _error(*words) for status, words in _ERRORS.items()}
     components["securitySchemes"] = {
