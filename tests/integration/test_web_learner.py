@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import tarfile
 import threading
@@ -14,53 +13,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assessor import catalog, pipeline, regrading, settling
+from assessor import catalog, pipeline, regrading
 from assessor.audit import Act
-from assessor.awards import Visibility
 from assessor.cohorts import Counts
 from assessor.store import AttemptState
 from assessor.users import Role, User
 from assessor.waiting import Class
-from tests import honours, small, versioned, webbed
-
-#: What pages and files must never hold: names and lines of hidden tests.
-HIDDEN = ("test_two", "test_three", "total([1, 2])", "total([])")
-SUBMIT = "/tasks/sum/submissions"
+from tests import honours, learning, versioned, webbed
+from tests.learning import HIDDEN, hand_in, handed_in, judged
 
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[webbed.Web]:
-    bench = honours.make_bench(tmp_path)
-    (tmp_path / "catalog/tasks/sum/starter").mkdir()
-    (tmp_path / "catalog/tasks/sum/starter/solution.py").write_text("def total(numbers):\n    ...\n")
-    small.lock(tmp_path / "catalog")
-    with webbed.served(tmp_path, bench=bench, throttle=webbed.unlimited()) as found:
+    with learning.served(tmp_path) as found:
         yield found
-
-
-def hand_in(
-    browser: webbed.Browser, *files: tuple[str, bytes], path: str = "/tasks/sum", **fields: str
-) -> httpx.Response:
-    """Send the form with these files, as a browser does."""
-    data = {"csrf": browser.token(path)} | fields
-    sent = [("files", (name, content)) for name, content in files] or [("files", ("", b""))]
-    return browser.client.post(f"{path}/submissions", data=data, files=sent, headers=browser.headers)
-
-
-def handed_in(browser: webbed.Browser, number: int = 3) -> str:
-    """Hand in work with which so many tests pass; the attempt's id."""
-    answer = hand_in(browser, ("solution.py", honours.passing(number).encode()))
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"].removeprefix("/attempts/")
-
-
-def judged(web: webbed.Web, browser: webbed.Browser, number: int = 3) -> str:
-    """The same, and have it judged."""
-    attempt_id = handed_in(browser, number)
-    assert pipeline.assess(attempt_id, 1, web.bench.parts) is AttemptState.JUDGED
-    settling.follow_up(attempt_id, web.bench.parts)
-    web.bench.clock.move(seconds=1)
-    return attempt_id
 
 
 # The catalogue and a task.
@@ -410,107 +376,3 @@ def test_attempt_that_is_over_is_told_at_once(web: webbed.Web) -> None:
     attempt_id = judged(web, browser, 3)
     with browser.client.stream("GET", f"/attempts/{attempt_id}/live") as answer:
         assert [name for name, _ in events(answer)] == ["progress", "over"]
-
-
-# Badges.
-
-
-def test_badges_are_shown_taken_away_and_hidden_by_their_owner_alone(web: webbed.Web) -> None:
-    user = web.user(Role.LEARNER)
-    browser, other = web.signed_in(user=user), web.signed_in(Role.LEARNER)
-    judged(web, browser, 3)
-    rows = web.bench.parts.store.awards_of(user.learner_id or "")
-    row = rows["adder"]
-    text = browser.get("/badges").text
-    assert f"https://bench.example/credentials/{row.id}.html" in text
-    assert "https://www.linkedin.com/profile/add?startTask=CERTIFICATION_NAME&amp;" in text
-    assert browser.get(f"/badges/{row.id}/badge.png").content.startswith(b"\x89PNG")
-    picture = browser.get(f"/badges/{row.id}/badge.svg")
-    assert "sandbox" in picture.headers["content-security-policy"]
-    assert json.loads(browser.get(f"/badges/{row.id}/badge.json").content)["name"] == "Adder, Top"
-    assert browser.get(f"/badges/{row.id}/badge.exe").status_code == 404
-    for path in (f"/badges/{row.id}/badge.png", "/badges/id9999/badge.png"):
-        assert other.get(path).status_code == 404
-    refused = other.post(f"/badges/{row.id}/visibility", page="/account", visibility="private")
-    assert refused.status_code == 404
-    browser.post(f"/badges/{row.id}/visibility", page="/badges", visibility="private")
-    assert web.bench.parts.store.award(row.id).visibility is Visibility.PRIVATE
-    assert f"credentials/{row.id}.html" not in browser.get("/badges").text
-    odd = browser.post(f"/badges/{row.id}/visibility", page="/badges", visibility="everyone")
-    assert odd.status_code == 422
-
-
-# The account.
-
-
-def test_name_and_password_are_changed_by_who_knows_the_password(web: webbed.Web) -> None:
-    user = web.user(Role.LEARNER)
-    browser, elsewhere = web.browser(), web.signed_in(user=user)
-    browser.sign_in(user.email)
-    assert browser.post("/account/name", page="/account", name="  Ada  ").status_code == 303
-    assert web.bench.parts.store.user(user.id).name == "Ada"
-    assert browser.post("/account/name", page="/account", name=" ").status_code == 422
-    wrong = browser.post("/account/password", page="/account", current="no", password="another long one")
-    assert "expected the password that you sign in with now, got another" in wrong.text
-    short = browser.post("/account/password", page="/account", current=webbed.PASSWORD, password="short")
-    assert short.status_code == 422
-    before = browser.client.cookies["assessor"]
-    done = browser.post(
-        "/account/password", page="/account", current=webbed.PASSWORD, password="another long one"
-    )
-    assert done.status_code == 303
-    assert browser.client.cookies["assessor"] != before
-    assert browser.get("/account").status_code == 200
-    assert elsewhere.get("/account").status_code == 303
-    assert web.browser().sign_in(user.email, "another long one").status_code == 303
-
-
-def test_other_sessions_are_ended(web: webbed.Web) -> None:
-    user = web.user(Role.LEARNER)
-    browser, elsewhere = web.signed_in(user=user), web.signed_in(user=user)
-    browser.post("/account/sessions/end", page="/account")
-    assert browser.get("/account").status_code == 200
-    assert elsewhere.get("/account").status_code == 303
-
-
-def test_copy_holds_all_that_is_the_learners_and_nothing_of_hidden_tests(web: webbed.Web) -> None:
-    browser = web.signed_in(Role.LEARNER)
-    failed, passed = judged(web, browser, 1), judged(web, browser, 3)
-    answer = browser.post("/account/export", page="/account")
-    assert answer.headers["content-type"] == "application/zip"
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        held = {name: archive.read(name) for name in archive.namelist()}
-    rows = json.loads(held["learner.json"])
-    found = {one["id"]: one for each in rows["submissions"] for one in each["attempts"]}
-    assert set(found) == {failed, passed}
-    assert found[passed]["evidence"] is not None
-    assert found[failed]["evidence"] is None
-    assert any(honours.passing(3).encode() in data for data in held.values())
-    together = b"".join(held.values()).decode(errors="replace")
-    assert not [word for word in HIDDEN if word in together]
-    assert webbed.hashed() not in together
-    assert list((web.bench.root / "spool" / "web").iterdir()) == []
-
-
-def test_account_is_erased_by_who_means_it(web: webbed.Web) -> None:
-    user = web.user(Role.LEARNER)
-    browser = web.signed_in(user=user)
-    attempt_id = judged(web, browser, 3)
-    for fields in (
-        {"email": "no@example.org", "current": webbed.PASSWORD},
-        {"email": user.email, "current": "no"},
-    ):
-        assert browser.post("/account/erase", page="/account", **fields).status_code == 422
-    done = browser.post("/account/erase", page="/account", email=user.email, current=webbed.PASSWORD)
-    assert (done.status_code, done.headers["location"]) == (303, "/goodbye")
-    assert browser.get("/attempts").status_code == 303
-    assert web.bench.parts.store.user_by_email(user.email) is None
-    assert web.bench.parts.store.attempt(attempt_id).report is None
-
-
-def test_account_with_more_than_learning_to_it_is_not_erased_by_a_form(web: webbed.Web) -> None:
-    user = web.user(Role.LEARNER, Role.ADMIN)
-    browser = web.signed_in(user=user)
-    answer = browser.post("/account/erase", page="/account", email=user.email, current=webbed.PASSWORD)
-    assert answer.status_code == 403
-    assert web.bench.parts.store.user_by_email(user.email) is not None
