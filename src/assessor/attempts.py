@@ -114,9 +114,13 @@ class Attempts(Database):
         with self.reading() as connection:
             return newest(connection, submission_id)
 
-    def attempts_in(self, state: AttemptState, *, limit: int = 100) -> tuple[Attempt, ...]:
-        """The attempts in a state, oldest first."""
+    def attempts_in(
+        self, state: AttemptState, *, after: str | None = None, limit: int = 100
+    ) -> tuple[Attempt, ...]:
+        """The attempts in a state, oldest first; those after the one of id `after`, which may be in any."""
         query = sa.select(schema.attempts).where(_A.state == state).order_by(_A.seq).limit(limit)
+        if after is not None:
+            query = query.where(_A.seq > sa.select(_A.seq).where(_A.id == after).scalar_subquery())
         with self.reading() as connection:
             return tuple(map(schema.as_attempt, connection.execute(query)))
 

@@ -135,14 +135,30 @@ class Awards(Database):
             return read_award(connection, award_id)
 
     def awards(
-        self, *, learner: str | None = None, achievement: str | None = None, limit: int | None = None
+        self,
+        *,
+        learner: str | None = None,
+        achievement: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> tuple[AwardRow, ...]:
-        """Awards, the oldest first, of the learner of this name and of this achievement where given."""
+        """Awards, the oldest first, of the learner of this name and of this achievement where given.
+
+        Args:
+            learner: a name, or None.
+            achievement: an id, or None.
+            after: id of the last award that was seen: those that follow it, or None.
+            limit: how many at most, or None.
+        """
         query = sa.select(ledger.awards).order_by(_W.awarded_at, _W.id).limit(limit)
         if achievement is not None:
             query = query.where(_W.achievement_id == achievement)
         if learner is not None:
             query = query.join(schema.learners).where(_L.name == learner)
+        if after is not None:
+            seen = sa.select(_W.awarded_at, _W.id).where(_W.id == after).subquery()
+            at = sa.select(seen.c.awarded_at).scalar_subquery()
+            query = query.where(sa.or_(_W.awarded_at > at, sa.and_(_W.awarded_at == at, _W.id > after)))
         with self.reading() as connection:
             return tuple(map(as_award, connection.execute(query)))
 

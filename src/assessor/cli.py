@@ -3,8 +3,8 @@
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
 review. What authors use is in `cli_tasks`, `cli_author` and `cli_badges`, what operators use in
-`cli_operate`, `cli_users` and `cli_cohorts`, what issuers use in `cli_awards`, `cli_handout` and
-`cli_publish`, what verifiers use in `cli_verify`.
+`cli_operate`, `cli_users` and `cli_cohorts`, what learners of a server use in `cli_remote`, what issuers use
+in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in `cli_verify`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from assessor import (
@@ -38,6 +39,7 @@ from assessor.cli_handout import hand_out
 from assessor.cli_keys import keys_
 from assessor.cli_operate import LONG_RUNNING, operate
 from assessor.cli_publish import publishing
+from assessor.cli_remote import hand_in, remote, server_, token_file
 from assessor.cli_tasks import author
 from assessor.cli_users import people
 from assessor.cli_verify import check
@@ -101,6 +103,7 @@ for command in (
     *issue,
     *hand_out,
     *publishing,
+    *remote,
     *check,
 ):
     main.add_command(command)
@@ -111,7 +114,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 @main.command()
 @click.argument("task")
 @click.argument("upload", type=click.Path(path_type=Path))
-@click.option("--learner", required=True, help="The learner's name.")
+@click.option("--learner", help="The learner's name; of a submission at this installation.")
+@server_
+@token_file
 @click.option(
     "--class",
     "queue_class",
@@ -125,13 +130,26 @@ def submit(
     context: click.Context,
     task: str,
     upload: Path,
-    learner: str,
+    learner: str | None,
+    server: str | None,
+    token_file: Path | None,
     queue_class: str | None,
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Hand in UPLOAD (a folder, zip or tar) for TASK."""
+    """Hand in UPLOAD (a folder, zip or tar) for TASK: at this installation, or with --server at another.
+
+    At a server it is your own, by your token (`assessor login`), and is followed until it is judged.
+    """
     config: Settings = context.obj
+    named = context.get_parameter_source("server") is ParameterSource.COMMANDLINE
+    if server is not None and (learner is None or named):
+        if learner is not None or queue_class is not None:
+            raise click.UsageError("--server: you hand in as yourself; it takes no --learner and no --class")
+        hand_in(context, server, task, upload, token_file, as_json)
+        return
+    if learner is None:
+        raise click.UsageError("expected --learner, or --server to hand in at another installation")
     with wiring.parts(config, boxed=False) as parts:
         submission, attempt, received = pipeline.submit(
             upload,

@@ -30,11 +30,10 @@ ROOMS = """
     regrading roster handout
     pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    probe doctor health healthserver wiring checkup web testing
-    display display_run display_preview cli_health cli_operate cli_users cli_cohorts cli_web cli_check
-    cli_import cli_versions cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout
-    cli_publish
-    cli_verify cli __main__ __init__
+    probe doctor health healthserver wiring checkup web client testing display display_run display_preview
+    cli_health cli_operate cli_users cli_cohorts cli_web cli_remote cli_check cli_import cli_versions
+    cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli
+    __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}

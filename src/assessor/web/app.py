@@ -18,7 +18,9 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -28,6 +30,7 @@ from assessor import __version__
 from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
+from assessor.web.api import description
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
 from assessor.web.pages import account, attempts, badges, catalogue, home, tasks
@@ -43,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    *description.ROUTERS,
 )
 
 #: Handlers that run at once: as many as connections to a database are kept (SQLAlchemy's pool: 5 and 10).
@@ -123,7 +127,7 @@ def make(here: Context, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     app.mount("/static", Files(directory=rendering.STATIC), name="static")
     app.mount("/vendor", Files(directory=rendering.VENDOR), name="vendor")
     nothing = access.router()
-    nothing.add_api_route("/{path:path}", _nothing, include_in_schema=False)
+    nothing.add_api_route(problems.NOWHERE, _nothing, include_in_schema=False)
     app.router.routes.extend(nothing.routes)
     check(app.routes)
     paths = {route.path for route in app.routes if isinstance(route, APIRoute)}
@@ -159,8 +163,12 @@ class Files(StaticFiles):
         return response
 
 
-def _nothing(path: str, visitor: Annotated[Visitor, access.allow(access.PUBLIC)]) -> Response:
+def _nothing(
+    request: Request, path: str, visitor: Annotated[Visitor, access.allow(access.PUBLIC)]
+) -> Response:
     """Who looks for what is not there is counted and greeted like everybody else."""
+    if problems.methods(request):
+        raise HTTPException(405)
     raise NotFound("There is no page at this address.")
 
 

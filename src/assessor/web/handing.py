@@ -9,9 +9,12 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from assessor.errors import UploadRefused
+from assessor.store import Store
+from assessor.waiting import Class
 from assessor.web.uploads import File
 
 #: How an archive begins: a zip, an empty zip, a gzip.
@@ -62,6 +65,16 @@ def texts(typed: Mapping[str, str], folder: Path) -> Path:
         for path, data in kept.items():
             archive.addfile(_entry(path, len(data)), io.BytesIO(data))
     return target
+
+
+def queue_class(store: Store, user_id: str, task_id: str, *, now: datetime) -> Class | None:
+    """The class of the queue that an open assignment of somebody gives, or None: the task's own."""
+    found = [
+        one.queue_class
+        for one in store.assignments(for_user=user_id)
+        if one.task_id == task_id and one.queue_class and (one.opens_at is None or one.opens_at <= now)
+    ]
+    return min(found, key=list(Class).index, default=None)
 
 
 def is_archive(path: Path) -> bool:

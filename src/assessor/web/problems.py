@@ -7,7 +7,7 @@ log has the rest. No path, no trace and no setting is ever in an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -25,6 +26,9 @@ from assessor.report import line
 from assessor.web import rendering
 
 log = structlog.get_logger(__name__)
+
+#: The route for all that is not there.
+NOWHERE = "/{path:path}"
 
 #: Programs are answered below this path.
 API = "/api/"
@@ -147,6 +151,16 @@ def _by_status(error: HTTPException) -> Problem:
     )
 
 
+def methods(request: Request) -> tuple[str, ...]:
+    """What the address of a request takes, whichever route does; empty: there is nothing at it."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, APIRoute) and route.path_regex.match(request.url.path):
+            # The route for all that is not there fits every address.
+            found |= set() if route.path == NOWHERE else route.methods or set()
+    return tuple(sorted(found | ({"HEAD"} if "GET" in found else set())))
+
+
 def _code(error: BaseException, kind: Kind) -> str:
     if not kind.told:
         return "our-fault"
@@ -159,6 +173,9 @@ def _code(error: BaseException, kind: Kind) -> str:
 def answer(request: Request, error: BaseException) -> Response:
     """The answer to a request that met this error."""
     found = problem(error)
+    if found.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A route knows its own methods alone, another one at the same address may take the rest.
+        found = replace(found, headers={"Allow": ", ".join(methods(request))})
     request_id: str = getattr(request.state, "request_id", "")
     if found.status >= 500:
         log.error(

@@ -6,6 +6,8 @@ author is told by the checks, a learner would only stumble over it.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -84,3 +86,19 @@ def competencies(shelf: Iterable[Entry]) -> tuple[Competency, ...]:
     """All that these tasks show, each once, by name."""
     found = {key(one): one for each in shelf for one in each.competencies}
     return tuple(sorted(found.values(), key=lambda one: (one.name.casefold(), one.framework, one.code)))
+
+
+def starter(task: Task) -> bytes:
+    """What a learner begins with, as a zip: the same bytes until the task changes.
+
+    Raises:
+        NotFound: the task has nothing to begin with.
+    """
+    if not task.starter:
+        raise NotFound("expected a task with something to begin with, this one has nothing")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in sorted(task.starter.items()):
+            # A date of its own would make each download differ.
+            archive.writestr(zipfile.ZipInfo(f"{task.id}/{path}", (1980, 1, 1, 0, 0, 0)), data)
+    return buffer.getvalue()

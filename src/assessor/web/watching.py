@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -97,7 +97,7 @@ class Watch:
         """How many follow now."""
         return sum(one.followers for one in self._watched.values())
 
-    async def follow(self, attempt_id: str) -> AsyncIterator[View | None]:
+    async def follow(self, attempt_id: str) -> AsyncGenerator[View | None, None]:
         """What is shown of an attempt, first as it is, then whenever it changed; None: nothing has for long.
 
         It ends when nothing more comes, when the store cannot be read, or, where too many follow, at once.

@@ -6,8 +6,6 @@ What tests there are is on no page: the starter is all of a task's folder that i
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,10 @@ from assessor import page, pipeline
 from assessor.admission import Key
 from assessor.authoring import preview
 from assessor.coursework import Tries
-from assessor.errors import LearnerError, NotFound
+from assessor.errors import LearnerError
 from assessor.store import Attempt, Submission
 from assessor.task import Task
 from assessor.users import Role
-from assessor.waiting import Class
 from assessor.web import gitsource, handing, problems, rendering, shelf
 from assessor.web.access import PUBLIC, Visitor, allow, router
 from assessor.web.context import Context, Here
@@ -63,16 +60,10 @@ def show(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)
 def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: str) -> Response:
     """What a learner begins with."""
     task = shelf.entry(here.catalog(), task_id).task
-    if not task.starter:
-        raise NotFound("expected a task with something to begin with, this one has nothing")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in sorted(task.starter.items()):
-            # A date of its own would make each download differ.
-            archive.writestr(zipfile.ZipInfo(f"{task.id}/{path}", (1980, 1, 1, 0, 0, 0)), data)
+    data = shelf.starter(task)
     name = quote(f"{task.id}-starter.zip")
     return Response(
-        buffer.getvalue(),
+        data,
         media_type="application/zip",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -102,7 +93,9 @@ def submit(
             spool=here.settings.spool,
             parts=here.parts,
             ring=here.ring,
-            queue_class=_class(here, visitor, found.task.id),
+            queue_class=handing.queue_class(
+                here.parts.store, visitor.signed_in().id, found.task.id, now=here.parts.clock()
+            ),
             key=_key(visitor, found.task, upload),
         )
     except LearnerError as error:
@@ -200,17 +193,6 @@ def _page(
         key=here.new_secret(),
         upload_mib=here.settings.upload_mib,
     )
-
-
-def _class(here: Context, visitor: Visitor, task_id: str) -> Class | None:
-    """The class of the queue that an open assignment gives, or None: the task's own."""
-    now = here.parts.clock()
-    found = [
-        one.queue_class
-        for one in here.parts.store.assignments(for_user=visitor.signed_in().id)
-        if one.task_id == task_id and one.queue_class and (one.opens_at is None or one.opens_at <= now)
-    ]
-    return min(found, key=list(Class).index, default=None)
 
 
 def _key(visitor: Visitor, task: Task, upload: Received) -> Key | None:
