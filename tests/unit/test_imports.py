@@ -25,7 +25,7 @@ ROOMS = """
     audit sessions tokens users cohorts invitations grades webhooks learners leases attempts admission store
     blobs backup personal publish tree keyring passwords gradebook
     parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
-    pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
+    pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup web testing
     display display_run display_preview cli_health cli_operate cli_users cli_cohorts cli_web cli_check

@@ -24,18 +24,18 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from assessor import __version__
+from assessor import __version__, site
 from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
-from assessor.web.pages import home
+from assessor.web.pages import home, public, verify
 from assessor.web.problems import Caught
 from assessor.web.visitor import Visitor
 
 #: Every router, in the order in which paths are looked for.
-ROUTERS: tuple[APIRouter, ...] = (home.pages, signin.pages)
+ROUTERS: tuple[APIRouter, ...] = (home.pages, signin.pages, verify.pages, public.pages)
 
 #: Handlers that run at once: as many as connections to a database are kept (SQLAlchemy's pool: 5 and 10).
 THREADS = 15
@@ -109,7 +109,8 @@ def make(here: Context, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     )
     app.state.context = here
     problems.install(app)
-    for one in routers:
+    below = site.prefix(here.parts.issuer)
+    for one in (*routers, *((public.published(below),) if below else ())):
         # Taken as they are, not included: a route that was made `Guarded` stays what it is.
         app.router.routes.extend(one.routes)
     app.mount("/static", Files(directory=rendering.STATIC), name="static")
