@@ -7,7 +7,7 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,12 +144,18 @@ class Web:
         return {"Authorization": f"Bearer {secret}"}
 
 
+def _small(root: Path) -> small.Bench:
+    (root / "catalog").mkdir()
+    return small.make_bench(root, None, tasks=small.write_catalog(root / "catalog"))
+
+
 @contextlib.contextmanager
 def served(
     root: Path,
     environ: dict[str, str] | None = None,
     *,
     routers: Sequence[APIRouter] = (),
+    make: Callable[[Path], small.Bench] | None = None,
     **changes: Any,
 ) -> Iterator[Web]:
     """The application in this folder, served until the block ends.
@@ -158,11 +164,10 @@ def served(
         root: a folder.
         environ: variables of its settings.
         routers: routers beside its own.
+        make: makes the installation in this folder, its catalog in `catalog`; by default the small one.
         **changes: of its context.
     """
-    (root / "catalog").mkdir()
-    tasks = small.write_catalog(root / "catalog")
-    bench = small.make_bench(root, None, tasks=tasks)
+    bench = (make or _small)(root)
     listening = serving.listen(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     stop, ready = threading.Event(), threading.Event()

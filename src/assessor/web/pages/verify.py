@@ -32,7 +32,6 @@ BOUNDS = Bounds(seconds=8.0, total_seconds=20.0, size_bytes=4 * 1024**2, total_b
 TAKES = reading.FILE_BYTES + 2 * 1024**2
 
 LINK_CHARS = 2000
-EMAIL_CHARS = 254
 
 _CREDENTIAL = re.compile(r"/credentials/([A-Za-z0-9_-]{1,100})(\.(html|json|png|svg|zip))?")
 
@@ -71,9 +70,7 @@ def check(
         raise Throttled("Many badges are being checked at this moment: come back in 10 s", retry_s=10)
     try:
         data = _given(received, link, here)
-        answer = checking.check(
-            data, email=email[:EMAIL_CHARS] or None, parts=here.parts, remote=here.remote()
-        )
+        answer = checking.check(data, email=email or None, parts=here.parts, remote=here.remote())
     except _NotGiven as error:
         if as_json:
             return JSONResponse({"problem": str(error)}, 422)
@@ -120,8 +117,8 @@ def _headline(answer: Answer) -> Headline:
             mark="?",
             kind="wait",
             words="It cannot be told",
-            sentence="Nothing speaks against it, but something could not be checked. Ask whoever showed it to "
-            "you, or its issuer.",
+            sentence="Nothing speaks against it, but something could not be checked. Ask whoever showed it "
+            "to you, or its issuer.",
         )
     if not answer.known:
         # Anybody can make a key, and a badge that calls its issuer by any name.
@@ -129,8 +126,8 @@ def _headline(answer: Answer) -> Headline:
             mark="?",
             kind="wait",
             words="It is whole, but by somebody unknown here",
-            sentence="It holds, and nobody changed it. But this site does not know its issuer, and anybody can "
-            "take any name: whether you trust them is for you to say.",
+            sentence="It holds, and nobody changed it. But this site does not know its issuer, and anybody "
+            "can take any name: whether you trust them is for you to say.",
         )
     return Headline(
         mark="✓",
