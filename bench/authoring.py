@@ -43,6 +43,8 @@ def main() -> int:
             for name in asked.tasks or tasks.ids():
                 checks.append(check.check(tasks, name, box, label=f"bench-{name}", asked=how))
                 print(f"{name}: {checks[-1].state}, {checks[-1].seconds:.1f} s", flush=True)
+                for one in (one for gated in checks[-1].gates for one in gated.found.findings):
+                    print(f"  {one}", flush=True)
         finally:
             box.close()
     report = render(checks, how)

@@ -7,14 +7,16 @@ learner when to come back. What is counted is counted by an index, and no furthe
 from __future__ import annotations
 
 import math
+import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import accounts, schema
-from assessor.errors import KeyReused, NotFound, RateLimited, TryRefused
+from assessor import accounts, ledger, schema
+from assessor.errors import FileInvalid, KeyReused, NotFound, RateLimited, TryRefused
 from assessor.leases import SKEW
 from assessor.schema import UNUSED, Attempt, AttemptState, Submission
 from assessor.waiting import Rate
@@ -105,6 +107,54 @@ def same(
     query = _using(learner_id, task_id).where(_S.snapshot == snapshot, _S.bundle == bundle)
     row = connection.execute(query.limit(1)).first()
     return None if row is None else schema.as_submission(row)
+
+
+def check_version(
+    connection: sa.Connection, task_id: str, version: str, snapshot: str, alike: Collection[str]
+) -> None:
+    """Nothing, if nothing else stands under this version of the task.
+
+    Args:
+        alike: snapshots that hold the same content, whatever their bytes.
+
+    Raises:
+        FileInvalid: results of another content stand under it, or soon will.
+    """
+    under = sa.and_(_S.task_id == task_id, _S.task_version == version)
+    if connection.dialect.name == "postgresql":
+        same = sa.select(_S.id).where(under, _S.snapshot == snapshot).limit(1)
+        if connection.execute(same).first() is None:
+            # Two first submissions of two contents at once: SQLite has one writer, here they wait.
+            key = zlib.crc32(f"{task_id}@{version}".encode())
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7463004, :key)"), {"key": key - 2**31})
+    others = snapshots_under(connection, task_id, version) - {snapshot, *alike}
+    if others:
+        raise FileInvalid(
+            f"tasks/{task_id}/task.yaml",
+            f"expected version to be raised from {version}: results stand under it with another content, "
+            f"{min(others)}; run `assessor tasks lock {task_id} --bump`",
+        )
+
+
+def snapshots_under(connection: sa.Connection, task_id: str, version: str) -> set[str]:
+    """The snapshots under which submissions, or regrades that were not dropped, stand for this version."""
+    found: set[str] = set()
+    table, used = ledger.regrades.c, sa.exists().where(_A.submission_id == _S.id, _A.state.not_in(UNUSED))
+    query = sa.select(_S.snapshot).where(_S.task_id == task_id, _S.task_version == version)
+    last: str | None = ""
+    while last is not None:
+        # An index leads from one snapshot to the next: thousands of the same cost nothing.
+        after = query.where(_S.snapshot > last).order_by(_S.snapshot).limit(1)
+        last = connection.execute(after).scalar()
+        if last is not None:
+            found.add(last)
+    kept = {
+        one for one in found if connection.execute(query.where(_S.snapshot == one, used).limit(1)).first()
+    }
+    again = sa.select(table.snapshot).where(
+        table.task_id == task_id, table.task_version == version, table.state != "dropped"
+    )
+    return kept | set(connection.execute(again).scalars())
 
 
 def check_rate(connection: sa.Connection, learner_id: str, rate: Rate, now: datetime) -> None:

@@ -38,6 +38,8 @@ class Counts:
     judged: int
     unjudged: int
     superseded: int
+    held: int
+    dropped: int
 
 
 class Attempts(Database):
@@ -60,6 +62,11 @@ class Attempts(Database):
         """
         with self.reading() as connection:
             return read_submission(connection, id)
+
+    def has_submission(self, id: str) -> bool:
+        """Whether there is a submission of this id."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(_S.id).where(_S.id == id)).first() is not None
 
     def recent_snapshots(self, *, looked_at: int) -> list[str]:
         """The snapshots of the newest submissions, each once, the newest first.
@@ -99,7 +106,7 @@ class Attempts(Database):
             return tuple(map(schema.as_attempt, connection.execute(query)))
 
     def latest(self, submission_id: str) -> Attempt:
-        """The attempt of a submission with the highest number.
+        """The attempt of a submission with the highest number, those apart that a regrade holds.
 
         Raises:
             NotFound: no such submission.
@@ -249,11 +256,12 @@ def _runs_s(connection: sa.Connection) -> list[tuple[str, float]]:
 
 
 def newest(connection: sa.Connection, submission_id: str) -> Attempt:
-    """The attempt of a submission with the highest number.
+    """The attempt of a submission with the highest number, those apart that a regrade holds.
 
     Raises:
         NotFound: no such submission.
     """
     read_submission(connection, submission_id)
-    query = sa.select(schema.attempts).where(_A.submission_id == submission_id)
+    counts = sa.or_(_A.regrade_id.is_(None), _A.state == AttemptState.JUDGED)
+    query = sa.select(schema.attempts).where(_A.submission_id == submission_id, counts)
     return schema.as_attempt(connection.execute(query.order_by(_A.number.desc()).limit(1)).one())

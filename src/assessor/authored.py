@@ -22,8 +22,9 @@ from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
 
 import pydantic
+import pydantic.json_schema
 import yaml
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, core_schema
 
 from assessor.errors import FileInvalid
 
@@ -72,9 +73,10 @@ class Document:
         try:
             return model.model_validate(self.value)
         except pydantic.ValidationError as error:
-            details = error.errors(include_url=False)
+            details = _told(error.errors(include_url=False))
         problems = sorted(
-            ((*self._place(loc), text) for loc, text in map(_problem, details)), key=lambda found: found[:2]
+            ((*self._place(loc), text) for loc, text in (_problem(one, self.value) for one in details)),
+            key=lambda found: found[:2],
         )
         raise _invalid(self.path, problems)
 
@@ -137,10 +139,43 @@ def load(data: bytes, path: str, model: type[Model]) -> Model:
     return read(data, path).parse(model)
 
 
+class _Schema(pydantic.json_schema.GenerateJsonSchema):
+    """Without `null`, which no authored file may hold, and without titles that only repeat the key."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        made = super().default_schema(schema)
+        if made.get("default") is None or isinstance(made["default"], dict):
+            made.pop("default", None)  # of several keys, an editor would fill in those that hold nothing, too
+        return made
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
 def schema(model: type[Strict], *, title: str) -> dict[str, Any]:
     """The JSON Schema of a model, for editors. Source: JSON Schema 2020-12."""
-    made = model.model_json_schema(by_alias=True)
+    made = model.model_json_schema(by_alias=True, schema_generator=_Schema)
+    for part in made.get("$defs", {}).values():
+        del part["title"]  # a class's name, which tells an author nothing
+    _bound(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
+
+
+def _bound(part: Any) -> None:
+    """Name bounds of numbers as JSON Schema does: pydantic keeps its own words behind a validator."""
+    if isinstance(part, list):
+        for item in part:
+            _bound(item)
+    elif isinstance(part, dict):
+        if part.get("type") == "integer":
+            for said, meant in (("ge", "minimum"), ("le", "maximum")):
+                if said in part:
+                    part[meant] = part.pop(said)
+        for item in part.values():
+            _bound(item)
 
 
 def text(data: bytes, path: str) -> str:
@@ -203,7 +238,12 @@ def matching(pattern: str, expected: str) -> tuple[pydantic.BeforeValidator, Any
             return str(value)
         return value
 
-    return pydantic.BeforeValidator(check), pydantic.Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
+    # Editors that run the YAML language server show the second in place of the first.
+    told: dict[str, Any] = {
+        "pattern": f"^(?:{pattern})$",
+        "patternErrorMessage": f"expected {expected}",
+    }
+    return pydantic.BeforeValidator(check), pydantic.Field(json_schema_extra=told)
 
 
 def one_of(*words: str) -> pydantic.BeforeValidator:
@@ -303,9 +343,15 @@ def _value(node: yaml.Node, loc: Loc, path: str, marks: dict[Loc, tuple[int, int
 # From pydantic's errors to ours.
 
 
-def _problem(detail: ErrorDetails) -> tuple[Loc, str]:
-    """Where an error of pydantic lies and what to tell the author."""
-    loc = tuple(part for part in detail["loc"] if part != "[key]")
+def _told(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are too short only because what is in them is wrong."""
+    wrong = {one["loc"][:-1] for one in details}
+    return [one for one in details if one["type"] != "too_short" or one["loc"] not in wrong]
+
+
+def _problem(detail: ErrorDetails, whole: Any) -> tuple[Loc, str]:
+    """Where an error of pydantic lies in the `whole` document, and what to tell the author."""
+    loc = _written(tuple(part for part in detail["loc"] if part != "[key]"), whole)
     kind, context, came = detail["type"], detail.get("ctx", {}), _shown(detail["input"])
     if kind == "missing":
         return loc[:-1], f"{_dotted(loc[:-1])}expected the key {_shown(loc[-1])}, it is missing"
@@ -313,6 +359,10 @@ def _problem(detail: ErrorDetails) -> tuple[Loc, str]:
         return loc, f"{_dotted(loc[:-1])}unknown key {_shown(loc[-1])}"
     if kind == "value_error":
         return loc, f"{_dotted(loc)}expected {context['error']}, got {came}"
+    if kind == "kind":
+        said = detail["input"].get("kind") if isinstance(detail["input"], dict) else None
+        here = loc if said is None else (*loc, "kind")
+        return here, f"{_dotted(here)}{detail['msg']}, got {'none' if said is None else _shown(said)}"
     if kind in ("tuple_type", "list_type"):
         return loc, f"{_dotted(loc)}expected a list, got {came}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
@@ -334,6 +384,20 @@ def _problem(detail: ErrorDetails) -> tuple[Loc, str]:
     if kind == "less_than_equal":
         return loc, f"{_dotted(loc)}expected at most {context['le']}, got {came}"
     return loc, f"{_dotted(loc)}{detail['msg']}, got {came}"
+
+
+def _written(loc: Loc, whole: Any) -> Loc:
+    """The path without the names of a union's members, which pydantic puts between a value and its keys."""
+    kept: list[int | str] = []
+    for at, part in enumerate(loc):
+        if isinstance(whole, dict) and part not in whole and at + 1 < len(loc):
+            continue
+        kept.append(part)
+        try:
+            whole = whole[part]
+        except (KeyError, IndexError, TypeError):
+            whole = None
+    return tuple(kept)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -26,8 +26,8 @@ _Tag = Annotated[
 class CompetencyKeyModel(authored.Strict):
     """A competency as a requirement names it."""
 
-    framework: authored.Text
-    code: authored.Text
+    framework: authored.Text = Field(description="Who names the skill.")
+    code: authored.Text = Field(description="Its key in that framework, as a rubric's criterion has it.")
 
 
 class RequirementModel(authored.Strict):
@@ -46,30 +46,56 @@ class RequirementModel(authored.Strict):
         }
     )
 
-    task: authored.Id | None = None
-    competency: CompetencyKeyModel | None = None
-    achievement: authored.Id | None = None
-    level: authored.Id | None = None
-    tasks: Annotated[authored.Number, Field(ge=1, le=50)] | None = None
+    task: authored.Id | None = Field(default=None, description="A task that was passed.")
+    competency: CompetencyKeyModel | None = Field(
+        default=None, description="A skill that was shown, in whichever tasks."
+    )
+    achievement: authored.Id | None = Field(default=None, description="Another badge that is held.")
+    level: authored.Id | None = Field(
+        default=None,
+        description="The level that it takes: of the task's rubric, or of the criterion that shows the "
+        "skill.",
+    )
+    tasks: Annotated[authored.Number, Field(ge=1, le=50)] | None = Field(
+        default=None,
+        description="In how many different tasks the skill must be shown; beside `competency` alone. "
+        "Without it one.",
+    )
 
 
 class RenewalModel(authored.Strict):
     """How an award that runs out goes on."""
 
-    window_days: Annotated[authored.Number, Field(ge=1, le=3650)]
+    window_days: Annotated[authored.Number, Field(ge=1, le=3650)] = Field(
+        description="From how many days before its end on an award may be renewed."
+    )
 
 
 class BadgeModel(authored.Strict):
     """badges/<id>.yaml."""
 
-    id: authored.Id
-    version: authored.Version
-    name: _Name
-    description: authored.Text
-    criteria: authored.Text
-    image: Annotated[str, *_IMAGE] | None = None
-    competencies: Annotated[tuple[CompetencyModel, ...], Field(max_length=50)] = ()
-    requires: Annotated[tuple[RequirementModel, ...], Field(min_length=1, max_length=50)]
-    valid_months: Annotated[authored.Number, Field(ge=1, le=600)] | None = None
-    renewal: RenewalModel | None = None
-    tags: Annotated[tuple[_Tag, ...], Field(max_length=20)] = ()
+    id: authored.Id = Field(description="Its name in requirements and addresses: that of the file.")
+    version: authored.Version = Field(description="Yours to raise with every change; in quotes.")
+    name: _Name = Field(description="Its name for people.")
+    description: authored.Text = Field(description="What it stands for, plain text.")
+    criteria: authored.Text = Field(
+        description="What one must do to earn it, Markdown; whoever checks the badge reads it."
+    )
+    image: Annotated[str, *_IMAGE] | None = Field(
+        default=None, description="Its picture, a path in badges/. Without it one is drawn from the name."
+    )
+    competencies: Annotated[tuple[CompetencyModel, ...], Field(max_length=50)] = Field(
+        default=(), description="The skills that it stands for."
+    )
+    requires: Annotated[tuple[RequirementModel, ...], Field(min_length=1, max_length=50)] = Field(
+        description="What it takes: all of these."
+    )
+    valid_months: Annotated[authored.Number, Field(ge=1, le=600)] | None = Field(
+        default=None, description="How long an award holds, months. Without it for good."
+    )
+    renewal: RenewalModel | None = Field(
+        default=None, description="How an award that runs out goes on; beside `valid_months` alone."
+    )
+    tags: Annotated[tuple[_Tag, ...], Field(max_length=20)] = Field(
+        default=(), description="Words to find it by."
+    )

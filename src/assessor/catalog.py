@@ -2,12 +2,8 @@
 
 Comes in: a folder with `tasks/`, `rubrics/` and `sandboxes/`, and `badges/` where there are any. Goes out:
 `Task`, `Rubric`, `Profile` and `Achievement` values, and for each submission a snapshot: one bundle that
-holds all that judging it depends on, so that later edits of the files change nothing of it. Files are read
-when they are asked for, once.
-
-    snapshot/tasks/<id>/...                   all but solutions/ and faulty/
-             rubrics/<rubric>.yaml
-             sandboxes/<sandbox>/sandbox.yaml
+holds all that judging it depends on (drawn in `freezing`), so that later edits of the files change nothing of
+it. Files are read when they are asked for, once.
 """
 
 from __future__ import annotations
@@ -15,18 +11,31 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assessor import achievement, authored, bundle, issuer, profile, rubric, task
+from assessor import achievement, authored, freezing, issuer, profile, rubric, task
 from assessor.achievement import Achievement
 from assessor.bundle import Bundle
 from assessor.errors import AuthorError, FileInvalid, NotFound
-from assessor.manifest import Manifest
+from assessor.freezing import Frozen, thaw
 from assessor.profile import Profile, Role
 from assessor.rubric import Rubric
 from assessor.task import Task
+
+__all__ = [
+    "FOLDER_BYTES",
+    "FOLDER_FILES",
+    "SCHEMAS",
+    "Catalog",
+    "Frozen",
+    "freeze",
+    "gather",
+    "load",
+    "read_folder",
+    "schema",
+    "thaw",
+]
 
 #: The largest folder of authored files, and how many files it may hold.
 FOLDER_BYTES = 64 * 1024**2
@@ -42,25 +51,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Frozen:
-    """What a snapshot holds, parsed.
-
-    Attributes:
-        task: as it was, without folder, solutions and faulty work.
-        rubric: as it was.
-        profile: as it was, without folder.
-        manifest: the task's, checked against its tests and rubric.
-        digest: of the snapshot.
-    """
-
-    task: Task
-    rubric: Rubric
-    profile: Profile
-    manifest: Manifest
-    digest: str
-
-
 class Catalog:
     """Everything that authors wrote under one folder.
 
@@ -73,6 +63,7 @@ class Catalog:
         self._tasks: dict[str, Task] = {}
         self._rubrics: dict[str, Rubric] = {}
         self._profiles: dict[str, Profile] = {}
+        self._recipes: dict[str, dict[str, str]] = {}
         self._achievements: dict[str, Achievement] = {}
 
     def ids(self) -> tuple[str, ...]:
@@ -156,6 +147,19 @@ class Catalog:
             FileInvalid: as for `profile`.
         """
         return tuple(self.profile(name) for name in _children(self.root, "sandboxes", folders=True))
+
+    def recipes(self, found: Task) -> dict[str, dict[str, str]]:
+        """What the images of a task's two sides are made from: by sandbox, the digest of each file by path.
+
+        Raises:
+            NotFound, FileInvalid: as for `profile`; or a file cannot be read.
+        """
+        learner = self.profile(found.sandbox)
+        names = [learner.name] if learner.grader is None else [learner.name, learner.grader]
+        for name in names:
+            if name not in self._recipes:
+                self._recipes[name] = freezing.recipe(self.root / "sandboxes" / name)
+        return {name: self._recipes[name] for name in names}
 
     def problems(self) -> tuple[AuthorError, ...]:
         """What is wrong, one error for each task that cannot be used, locks that do not fit included."""
@@ -258,45 +262,19 @@ def freeze(catalog: Catalog, task_id: str) -> Bundle:
         ManifestStale: the lock of test ids is missing or does not fit; nothing can be judged without it.
     """
     found = catalog.task(task_id)
-    judged_by, ran_in = catalog.rubric(found.rubric_id), catalog.profile(found.sandbox)
-    task.check(found, judged_by)
-    return bundle.pack(
-        {
-            **{f"tasks/{found.id}/{path}": data for path, data in found.files.items()},
-            f"rubrics/{judged_by.id}.yaml": judged_by.source,
-            f"sandboxes/{ran_in.name}/sandbox.yaml": ran_in.source,
-        }
-    )
+    task.check(found, catalog.rubric(found.rubric_id))
+    return gather(catalog, task_id)
 
 
-def thaw(snapshot: Bundle) -> Frozen:
-    """What a snapshot holds, read by the same rules as the files that it was made from.
+def gather(catalog: Catalog, task_id: str) -> Bundle:
+    """The same without a look at the lock: what a task that is being worked on would be judged by.
 
     Raises:
-        FileInvalid: it is not a snapshot of one task, or today's rules refuse its files.
-        ManifestStale: its lock does not fit its tests.
+        NotFound, FileInvalid: as for `freeze`.
     """
-    ids = {path.split("/")[1] for path in snapshot.files if path.startswith("tasks/") and path.count("/") > 1}
-    if len(ids) != 1:
-        raise FileInvalid(f"snapshot {snapshot.digest}", f"expected one task, got {len(ids)}")
-    task_id = ids.pop()
-
-    def rubric_of(rubric_id: str) -> Rubric:
-        return rubric.load(_frozen(snapshot, f"rubrics/{rubric_id}.yaml"), rubric_id=rubric_id)
-
-    def profile_of(name: str) -> Profile:
-        return profile.load(_frozen(snapshot, f"sandboxes/{name}/sandbox.yaml"), name=name)
-
-    root = f"tasks/{task_id}/"
-    files = {path.removeprefix(root): data for path, data in snapshot.files.items() if path.startswith(root)}
-    found = task.load(files, task_id=task_id, rubric=rubric_of, profile=profile_of)
-    judged_by = rubric_of(found.rubric_id)
-    return Frozen(
-        task=found,
-        rubric=judged_by,
-        profile=profile_of(found.sandbox),
-        manifest=task.check(found, judged_by),
-        digest=snapshot.digest,
+    found = catalog.task(task_id)
+    return freezing.pack(
+        found, catalog.rubric(found.rubric_id), catalog.profile(found.sandbox), recipes=catalog.recipes(found)
     )
 
 
@@ -389,9 +367,3 @@ def _bytes(path: Path, shown: str) -> bytes:
         raise FileInvalid(shown, "expected a file, got nothing") from error
     except OSError as error:
         raise FileInvalid(shown, f"expected a readable file, got: {error.strerror}") from error
-
-
-def _frozen(snapshot: Bundle, path: str) -> bytes:
-    if path not in snapshot.files:
-        raise NotFound(f"snapshot {snapshot.digest}: expected {path}, got nothing")
-    return snapshot.files[path]

@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 
-from assessor import blobs, doctor, issuer, pressure, queueserver, statuses, wiring
+from assessor import blobs, doctor, inspector, issuer, pressure, queueserver, statuses, wiring
 from assessor.errors import AssessorError, EngineMissing, KeyFault, NotFound
 from assessor.jobs import Ring
 from assessor.probe import examine as probe
@@ -66,6 +66,7 @@ def look(settings: Settings) -> list[doctor.Check]:
         *_told("images", lambda: [_images(settings)]),
         *_told("isolation", lambda: _isolation(settings)),
         *_told("catalog", lambda: [_catalog(settings)]),
+        *_told("analyser", lambda: [_analyser()]),
         *_told("database", lambda: [_database(settings)]),
         *_told("blobs", lambda: [_blobs(settings)]),
         *_told("queue", lambda: [_queue(settings)]),
@@ -158,6 +159,14 @@ def _catalog(settings: Settings) -> doctor.Check:
             mend="mend the files; assessor tasks lock writes a task's manifest",
         )
     return _good("catalog", f"{len(found.ids())} tasks in {settings.catalog}")
+
+
+def _analyser() -> doctor.Check:
+    """What looks at sources for static checks, tried as it is for a submission."""
+    shut = inspector.ready()
+    tools = inspector.tools(ruff=True)
+    away = f"no {' and no '.join(shut)} within its reach" if shut else "network and disk within its reach"
+    return _good("analyser", f"Python {tools.python}, ruff {tools.ruff}; {away}")
 
 
 def _database(settings: Settings) -> doctor.Check:

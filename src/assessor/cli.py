@@ -19,6 +19,7 @@ from rich.console import Console
 
 from assessor import (
     __version__,
+    cli_versions,
     display,
     judging,
     logs,
@@ -41,7 +42,7 @@ from assessor.cli_tasks import author
 from assessor.cli_users import people
 from assessor.cli_verify import check
 from assessor.cli_web import over_the_web
-from assessor.errors import AssessorError, VerificationFailed, VerificationOpen, exit_code
+from assessor.errors import AssessorError, NotFound, VerificationFailed, VerificationOpen, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.store import UNUSED, Attempt, AttemptState
@@ -290,13 +291,35 @@ def rescore(context: click.Context, attempt: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("submission")
-@click.option("--follow", is_flag=True, help="Stay until it is judged, and show the result.")
+@click.argument("target")
+@click.option("--from", "judged_with", metavar="VERSION", help="Only results of this version, or digest.")
+@click.option("--attempt", "attempts", multiple=True, help="Only this result; may be given several times.")
+@click.option("--show", is_flag=True, help="Show old and new side by side.")
+@click.option("--apply", is_flag=True, help="Make the new results count; needs --reason.")
+@click.option("--drop", is_flag=True, help="Give the new results up.")
+@click.option("--reason", help="Why, for the books.")
+@click.option("--by", help="Who orders it [the user of this system].")
+@click.option("--revoke-awards", is_flag=True, help="Revoke awards that the new results do not back.")
+@click.option("--follow", is_flag=True, help="Of a submission: stay until it is judged, show the result.")
 @as_json
 @click.pass_context
-def regrade(context: click.Context, submission: str, follow: bool, as_json: bool) -> None:
-    """Run SUBMISSION again, as a new attempt; those before stay."""
+def regrade(context: click.Context, /, target: str, follow: bool, as_json: bool, **options: Any) -> None:
+    """Judge stored work again: TARGET is a task, or one submission.
+
+    A task's stored results are judged on the task as it is now, after all that learners wait for; nothing
+    counts until --apply. A submission is run again with the task as it was, as a new attempt that counts;
+    those before stay.
+    """
     config: Settings = context.obj
+    asked = cli_versions.Asked(**options)
+    if cli_versions.is_task(target, config):
+        if follow:
+            raise click.UsageError("expected --follow with a submission, got a task")
+        cli_versions.regrade(context, target, asked, as_json)
+        return
+    if asked.any:
+        raise NotFound(f"expected the id of a task, got {target!r}: the catalog has none of that id")
+    submission = target
     with wiring.parts(config, boxed=False) as parts:
         attempt = pipeline.regrade(submission, parts, ring=wiring.ring(config))
         if follow:

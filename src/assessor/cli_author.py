@@ -14,7 +14,7 @@ from assessor import catalog, display, display_preview, intake, report, wiring
 from assessor.authoring import grade as grading
 from assessor.authoring import new as making
 from assessor.authoring import preview as previewing
-from assessor.authoring import schemas
+from assessor.authoring import reference, schemas
 from assessor.display_run import Run
 from assessor.scoring import Verdict
 from assessor.settings import Settings
@@ -170,13 +170,19 @@ def grade(context: click.Context, task: str, path: Path, everything: bool, as_js
     type=click.Path(path_type=Path, file_okay=False),
     help="Write KIND.json of every kind into this folder, such as schemas.",
 )
-def schema(kind: str | None, folder: Path | None) -> None:
+@click.option(
+    "--markdown", is_flag=True, help="Print the reference of all kinds, as docs/reference.md has it."
+)
+def schema(kind: str | None, folder: Path | None, markdown: bool) -> None:
     """Print the JSON Schema of a KIND of file, or write those of all kinds, for editors."""
-    if (kind is None) is (folder is None):
+    given = [kind is not None, folder is not None, markdown].count(True)
+    if given != 1:
         raise click.UsageError(
-            "expected a KIND, or --write DIR, got " + ("neither" if kind is None else "both")
+            "expected one of KIND, --write DIR and --markdown, got " + ("several" if given else "none")
         )
-    if folder is not None:
+    if markdown:
+        click.echo(reference.markdown(), nl=False)
+    elif folder is not None:
         for path in schemas.write(folder):
             click.echo(path)
     elif kind is not None:

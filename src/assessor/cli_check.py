@@ -75,6 +75,8 @@ def check(
     tasks = wiring.tasks(config)
     if not names and not everything:
         raise NotFound("expected the ids of tasks, or --all, got neither")
+    if names and everything:
+        raise click.UsageError(f"expected the ids of tasks or --all, got both: {' '.join(names)}")
     asked = checking.Asked(only=tuple(Gate(name) for name in only) or tuple(Gate), runs=runs, mutants=mutants)
     talk = Console(stderr=True)
     checks = []

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from assessor import display, wiring
-from assessor.authoring import exercism, imported, kattis, kattis_export
+from assessor.authoring import exercism, imported, kattis, kattis_export, quixbugs
 from assessor.authoring.imported import Imported
 from assessor.authoring.kattis_programs import BY_ID
 from assessor.errors import AuthorError
@@ -55,6 +55,16 @@ def kattis_(
 ) -> None:
     """Import the problem package in DIR: a task for each language that has an accepted submission."""
     _bring_in(context, [folder], lambda one: kattis.read(one, prefix=prefix, languages=languages), as_json)
+
+
+@import_.command(name="quixbugs")
+@folder
+@click.option("--prefix", default=quixbugs.PREFIX, show_default=True, help="First words of each id.")
+@as_json
+@click.pass_context
+def quixbugs_(context: click.Context, folder: Path, prefix: str, as_json: bool) -> None:
+    """Import the Python programs of QuixBugs' working copy in DIR, each as a mistake to be found."""
+    _bring_in(context, quixbugs.programs(folder), lambda one: [quixbugs.read(one, prefix=prefix)], as_json)
 
 
 @click.group(name="export")

@@ -32,6 +32,7 @@ from assessor import (
     settling,
     site,
     supervisor,
+    versioning,
     wiring,
 )
 from assessor.cli_health import health_
@@ -69,9 +70,15 @@ def prepare(config: Settings) -> None:
     Raises:
         AssessorError: a key, the catalog, the engine or the queue server.
     """
-    with wiring.parts(config, boxed=False):
-        pass  # the tables and the key
-    wiring.tasks(config)
+    # The tables and the key are made once, before workers could race for them.
+    with wiring.parts(config, boxed=False) as parts:
+        # Told, and no reason to keep the learners of all other tasks waiting.
+        for problem in versioning.unraised(wiring.tasks(config), parts.store, parts.blobs):
+            Console(stderr=True).print(
+                f"[red]not taken in until its version is raised:[/] {display.plain(str(problem))}",
+                highlight=False,
+                soft_wrap=True,
+            )
     checkup.require_engine(config)
     queueserver.url(config)
 

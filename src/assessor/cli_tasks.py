@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assessor import catalog, cli_check, display, report, wiring
-from assessor.authoring import lock as locking
+from assessor import catalog, cli_check, cli_versions, display, report, wiring
+from assessor.authoring import locked
 from assessor.authoring import prove as proving
 from assessor.cli_import import export, import_
 from assessor.errors import AuthorError, NotFound
@@ -27,7 +27,7 @@ def author() -> None:
 
 
 author.add_command(cli_check.check)
-
+author.add_command(cli_versions.diff)
 
 author.add_command(import_)
 author.add_command(export)
@@ -64,21 +64,44 @@ def list_(context: click.Context, as_json: bool) -> None:
 @author.command()
 @click.argument("names", nargs=-1)
 @every
+@click.option("--bump", is_flag=True, help="Raise the version where results stand under it.")
 @as_json
 @click.pass_context
-def lock(context: click.Context, names: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Run the references of NAMES and write which tests count: tasks/<id>/manifest.json."""
+def lock(context: click.Context, names: tuple[str, ...], everything: bool, bump: bool, as_json: bool) -> None:
+    """Run the references of NAMES and write which tests count: tasks/<id>/manifest.json.
+
+    Refused where results stand under the task's version with another content; --bump raises it.
+    """
     config: Settings = context.obj
     tasks = wiring.tasks(config)
     values = []
-    with wiring.by_hand(config) as box:
+    talk = Console(stderr=True)
+    with cli_versions.kept(config) as (store, blobs), wiring.by_hand(config) as box:
         for name in _chosen(tasks, names, everything):
-            made = locking.lock(tasks, name, box, label=wiring.hand_label())
-            path = locking.write(tasks.task(name), made)
-            visible = sum(test.visible for test in made.tests)
-            values.append({"manifest": str(path), "tests": len(made.tests), "visible": visible})
+            done = locked.lock(
+                config.catalog,
+                name,
+                box,
+                store=store,
+                blobs=blobs,
+                bump=bump,
+                label=wiring.hand_label(),
+                say=lambda line: talk.print(display.plain(line), highlight=False),
+            )
+            tests = done.manifest.tests
+            visible = sum(test.visible for test in tests)
+            values.append(
+                {
+                    "manifest": str(done.path),
+                    "tests": len(tests),
+                    "visible": visible,
+                    "version": done.version,
+                    "raised_from": done.before,
+                }
+            )
             if not as_json:
-                click.echo(f"{path}: {len(made.tests)} tests, {visible} visible")
+                raised = "" if done.before is None else f", version {done.before} > {done.version}"
+                click.echo(f"{done.path}: {len(tests)} tests, {visible} visible{raised}")
     if as_json:
         click.echo(json.dumps(values, indent=2))
 

@@ -101,7 +101,7 @@ def standing(learner_id: str, parts: Parts, *, of: Iterable[Achievement] | None 
         judged = record.own(parts.blobs.get(one.evidence.record))
         if not resources.sealed(judged):
             continue
-        rubric = judging.thaw(one.submission.snapshot, parts).rubric
+        rubric = judging.thaw(one.attempt.judged_with(one.submission), parts).rubric
         shown = merit.passed(judged, rubric, attempt=one.attempt.id)
         if shown is not None:
             passed.append(shown)

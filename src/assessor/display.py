@@ -40,6 +40,8 @@ _STATE_STYLE = {
     AttemptState.JUDGED: "green",
     AttemptState.UNJUDGED: "magenta",
     AttemptState.SUPERSEDED: "dim",
+    AttemptState.HELD: "blue",
+    AttemptState.DROPPED: "dim",
 }
 
 
@@ -57,7 +59,7 @@ def exit_status(attempt: Attempt) -> int:
     """The command line's exit status for an attempt: 0 passed, 1 failed, 3 not judged, 4 awaiting review."""
     if attempt.state is AttemptState.AWAITING_REVIEW:
         return 4
-    if attempt.state is not AttemptState.JUDGED:
+    if attempt.state not in (AttemptState.JUDGED, AttemptState.HELD):
         return 3
     return 0 if attempt.verdict == scoring.Verdict.PASSED else 1
 
@@ -85,7 +87,7 @@ def attempt_values(submission: Submission, attempt: Attempt, found: Place | None
     return {
         "submission": submission.id,
         "task": submission.task_id,
-        "task_version": submission.task_version,
+        "task_version": attempt.task_version or submission.task_version,
         "bundle": submission.bundle,
         "attempt": attempt.id,
         "number": attempt.number,
@@ -171,6 +173,7 @@ def outcome(told: report.Feedback, frozen: Frozen) -> RenderableType:
         parts.append(Text(f"visible tests: {told.visible.passed} of {told.visible.total} passed"))
     if told.hidden is not None:
         parts.append(Text(f"hidden tests:  {told.hidden.passed} of {told.hidden.total} passed"))
+    parts += [line for check in told.checks if not check.passed for line in _check(check)]
     for test in told.tests:
         if not test.passed:
             parts.append(Text(f"\n✗ {report.shown(test.name)} ({test.reason})", style="bold red"))
@@ -182,9 +185,21 @@ def outcome(told: report.Feedback, frozen: Frozen) -> RenderableType:
     return Group(*parts)
 
 
+def _check(check: report.CheckFeedback) -> list[RenderableType]:
+    """A static check that does not hold: its title, then a line for each finding."""
+    lines: list[RenderableType] = [Text(f"\n✗ {report.line(check.title)} ({check.reason})", style="bold red")]
+    for one in check.findings:
+        where = f"{report.line(one.path)}:{one.line}"
+        lines.append(Text(f"{where}: {report.line(one.rule)}: {report.line(one.sentence)}"))
+    if check.more:
+        lines.append(Text(f"and {check.more} more", style="dim"))
+    return lines
+
+
 def feedback(judged: judging.Judged) -> report.Feedback:
     """What the task's policy lets the learner see."""
-    return report.feedback(judged.frozen.task.policy, judged.results, judged.assessment, judged.marks)
+    policy = judged.frozen.task.policy
+    return report.feedback(policy, judged.results, judged.assessment, judged.marks, judged.checks)
 
 
 def _verdict(told: report.Feedback, frozen: Frozen) -> Text:
@@ -210,7 +225,8 @@ def _criteria(told: report.Feedback, frozen: Frozen) -> Table:
         criterion = frozen.rubric.criterion(one.criterion_id)
         assert criterion is not None, "the assessment has the rubric's criteria"
         counts = "" if one.counts is None else f"{one.counts.passed} of {one.counts.total}"
-        by = "review" if criterion.scored_by.value == "review" else f"tests {counts}".strip()
+        what = {"review": "review", "tests": f"tests {counts}", "static": f"source {counts}"}
+        by = what[criterion.scored_by.value].strip()
         if one.comment:
             by += f": {report.shown(one.comment)}"
         table.add_row(

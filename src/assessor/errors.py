@@ -14,6 +14,7 @@
     │   ├── SettingInvalid      a setting is missing or makes no sense
     │   ├── EngineMissing       no container engine that holds every limit
     │   ├── ImageFault          an image is missing or does not build
+    │   ├── ToolMissing         a program that judging needs is not installed, or does not start
     │   ├── StoreFault          the database cannot be read or written
     │   ├── BlobFault           the blob store cannot be read or written
     │   ├── QueueFault          the queue server cannot be reached
@@ -25,6 +26,7 @@
     │   ├── KeyRetired          a key was retired between its signature and the row that keeps it
     │   ├── LeaseLost           another worker has taken the attempt over
     │   ├── AwardOvertaken      another process changed the same award first
+    │   ├── RegradeOvertaken    what a regrade holds changed while its evidence was signed
     │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
     │   └── Withdrawn           what it named was shown once, and is not any more
@@ -40,6 +42,7 @@
     │   ├── HostUnknown         asked under a name that this installation does not go by
     │   └── Throttled           too many requests; carries when to come back
     ├── AwardRefused            an award that evidence does not back, or that is revoked
+    ├── RegradeRefused          a regrade that is closed, not done, or overtaken by other results
     ├── VerificationFailed      evidence or a credential does not hold; carries the check that failed
     └── VerificationOpen        nothing speaks against a credential, but not all of it could be checked
 
@@ -130,6 +133,10 @@ class ImageFault(OperatorError):
     """An image is missing or does not build."""
 
 
+class ToolMissing(OperatorError):
+    """A program that judging needs is not installed, is another version, or does not start."""
+
+
 class StoreFault(OperatorError):
     """The database cannot be read or written."""
 
@@ -186,6 +193,10 @@ class LeaseLost(Fault):
 
 class AwardOvertaken(Fault):
     """Another process changed the same award first; nothing was kept, and what is there now decides."""
+
+
+class RegradeOvertaken(Fault):
+    """What a regrade holds changed while its evidence was signed; nothing was kept, look again."""
 
 
 class NotFound(AssessorError):
@@ -262,6 +273,10 @@ class AwardRefused(AssessorError):
     """An award that evidence does not back, that is revoked, or that its achievement does not allow."""
 
 
+class RegradeRefused(AssessorError):
+    """A regrade that is closed already, that still has attempts to judge, or whose results are overtaken."""
+
+
 class VerificationFailed(AssessorError):
     """Evidence or a credential does not hold.
 
@@ -292,7 +307,8 @@ class VerificationOpen(AssessorError):
 
 def exit_code(error: BaseException) -> int:
     """The exit status for an error: 1 refused, 2 usage or authored file, 3 our side or a part missing."""
-    if isinstance(error, LearnerError | AwardRefused | VerificationFailed | VisitorError):
+    refused = LearnerError | AwardRefused | RegradeRefused | VerificationFailed | VisitorError
+    if isinstance(error, refused):
         return 1
     if isinstance(error, AuthorError | NotFound | MarkInvalid):
         return 2

@@ -18,6 +18,7 @@ from typing import Any
 
 from assessor import digest
 from assessor.catalog import Frozen
+from assessor.inspection import Inspection
 from assessor.record import (
     PREDICATE_TYPE,
     RECORD,
@@ -27,11 +28,14 @@ from assessor.record import (
     SAFE_INTEGER,
     STATEMENT_TYPE,
     ByReview,
+    ByStatic,
     ByTests,
     Record,
+    RecordCheck,
     RecordCriterion,
     RecordDecision,
     RecordRubric,
+    RecordStatic,
     RecordSubmission,
     RecordTask,
     RecordTest,
@@ -56,9 +60,11 @@ __all__ = [
     "RUN_MEDIA_TYPE",
     "STATEMENT_TYPE",
     "ByReview",
+    "ByStatic",
     "ByTests",
     "Record",
     "RecordCriterion",
+    "RecordStatic",
     "RecordTest",
     "Run",
     "Statement",
@@ -86,6 +92,7 @@ def record(
     results: Sequence[TestResult],
     assessment: Assessment,
     marks: Sequence[Mark] = (),
+    inspection: Inspection | None = None,
 ) -> bytes:
     """The bytes of record.json.
 
@@ -99,6 +106,7 @@ def record(
         results: one for each test of the manifest.
         assessment: passed or failed; nothing is recorded while a review is open.
         marks: what reviewers gave, `reviewer` being a commitment.
+        inspection: what static checks came to, where the rubric has some.
 
     Raises:
         ValueError: the verdict is neither passed nor failed, or a name stands where a commitment must.
@@ -134,6 +142,7 @@ def record(
             )
             for result in sorted(results, key=lambda result: result.position)
         ),
+        static=None if inspection is None else _static(inspection),
         criteria=tuple(
             RecordCriterion(
                 id=criterion.id,
@@ -218,9 +227,26 @@ def commitment(salt: bytes, value: str) -> str:
     return "sha256:" + hmac.new(salt, value.encode(), hashlib.sha256).hexdigest()
 
 
-def _given_by(one: CriterionScore, given: Mapping[str, Mark]) -> ByTests | ByReview:
+def _static(inspection: Inspection) -> RecordStatic:
+    tools = inspection.tools
+    return RecordStatic(
+        analyser=tools.analyser,
+        python=tools.python,
+        ruff=tools.ruff,
+        checks=tuple(
+            RecordCheck(
+                criterion=one.criterion, id=one.id, points=one.points, passed=one.passed, reason=one.reason
+            )
+            for one in inspection.results
+        ),
+    )
+
+
+def _given_by(one: CriterionScore, given: Mapping[str, Mark]) -> ByTests | ByReview | ByStatic:
     if one.given_by is GivenBy.TESTS:
         return ByTests(passed=one.passed, of=one.total)
+    if one.given_by is GivenBy.STATIC:
+        return ByStatic(passed=one.passed, of=one.total)
     return ByReview(marks=one.passed, of=one.total, reviewer=given[one.criterion_id].reviewer)
 
 

@@ -119,7 +119,7 @@ def work(attempt_id: str, parts: Parts) -> credential.Work:
     attempt, row = parts.store.attempt(attempt_id), parts.store.evidence(attempt_id)
     if row is None:
         raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {attempt.state.value}")
-    frozen = judging.thaw(parts.store.submission(attempt.submission_id).snapshot, parts)
+    frozen = judging.thaw(attempt.judged_with(parts.store.submission(attempt.submission_id)), parts)
     return credential.work(attempt=attempt_id, data=parts.blobs.get(row.record), frozen=frozen)
 
 

@@ -99,7 +99,13 @@ def _https(value: object) -> object:
 _Url = Annotated[
     str,
     BeforeValidator(_https),
-    Field(max_length=300, json_schema_extra={"pattern": "^https?://[^/?#@]+(/[^/?#]+)*$"}),
+    Field(
+        max_length=300,
+        json_schema_extra={
+            "pattern": "^https?://[^/?#@]+(/[^/?#]+)*$",
+            "patternErrorMessage": f"expected {_URL_WORDS}",
+        },
+    ),
 ]
 _Email = Annotated[str, *authored.matching(r"[^@\s]{1,64}@[^@\s]{1,255}", "an e-mail address")]
 _Image = Annotated[
@@ -110,12 +116,20 @@ _Image = Annotated[
 class IssuerModel(authored.Strict):
     """issuer.yaml."""
 
-    name: Annotated[authored.Text, Field(max_length=200)]
-    url: _Url
-    did: Annotated[Literal["web", "key"], authored.one_of("web", "key")] | None = None
-    description: authored.Text | None = None
-    email: _Email | None = None
-    image: _Image | None = None
+    name: Annotated[authored.Text, Field(max_length=200)] = Field(description="As people know it.")
+    url: _Url = Field(description="Where what it publishes is found, without a slash at the end.")
+    did: Annotated[Literal["web", "key"], authored.one_of("web", "key")] | None = Field(
+        default=None,
+        description="How it is named: `web` by its domain, where keys may change, `key` by the key itself. "
+        "Without it `web`, or `key` for an address on this machine.",
+    )
+    description: authored.Text | None = Field(
+        default=None, description="A few sentences for whoever checks a badge."
+    )
+    email: _Email | None = Field(default=None, description="Where to ask.")
+    image: _Image | None = Field(
+        default=None, description="Its picture, a file beside issuer.yaml, at most 64 KiB."
+    )
 
 
 def load(data: bytes, *, named: Named, image: Callable[[str], bytes]) -> Issuer:

@@ -3,7 +3,8 @@
     results -> score -> record -> sign -> store -> publish
 
 Comes in: an attempt that has run. `judge` touches nothing, so that a result can be looked at any time;
-`conclude` keeps it. A worker concludes what it ran; a review and a rescore conclude again.
+`conclude` keeps it. A worker concludes what it ran; a review and a rescore conclude again. What a regrade of
+a task has made is held, unsigned, until `regrading` applies it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
 from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
+from assessor.inspection import CheckResult
 from assessor.note import Kind
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
@@ -39,6 +41,11 @@ class Judged:
     assessment: scoring.Assessment
     report: bytes
 
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """What static checks came to."""
+        return () if self.run.inspection is None else self.run.inspection.results
+
 
 def judge(attempt_id: str, parts: Parts) -> Judged:
     """Score an attempt from what is stored of it; touches nothing.
@@ -50,7 +57,7 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     submission = parts.store.submission(attempt.submission_id)
     # An erased learner's events are gone: scored again without them, it would seem to have failed.
     parts.store.learner_of(submission.id)
-    frozen = thaw(submission.snapshot, parts)
+    frozen = thaw(attempt.judged_with(submission), parts)
     note = parts.store.run(attempt_id)
     if note is None:
         raise NotFound(f"attempt {attempt_id}: expected a finished run, got none")
@@ -58,7 +65,8 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
     events = [protocol.parse_event(line) for line in parts.store.events(attempt_id)]
     folded = results.fold(frozen.manifest, events, ran.outcome.end)
     marks = parts.store.marks(attempt.id)
-    assessment = scoring.score(frozen.rubric, folded, marks)
+    checks = () if ran.inspection is None else ran.inspection.results
+    assessment = scoring.score(frozen.rubric, folded, marks, checks)
     return Judged(
         submission=submission,
         attempt=attempt,
@@ -73,6 +81,7 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
             assessment=assessment,
             marks=marks,
             problems=results.problems(events),
+            checks=checks,
         ),
     )
 
@@ -94,18 +103,20 @@ def conclude(attempt_id: str, parts: Parts, *, claim: Claim | None = None) -> At
 
 def _conclude(attempt_id: str, parts: Parts, claim: Claim | None) -> AttemptState:
     judged = judge(attempt_id, parts)
-    if judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW:
+    waits = judged.assessment.verdict is scoring.Verdict.AWAITING_REVIEW
+    if waits or judged.attempt.on_trial:
+        # Nothing is signed of either: a review is open, or the regrade that made it is not applied.
         conclusion = Conclusion(
-            state=AttemptState.AWAITING_REVIEW,
+            state=AttemptState.AWAITING_REVIEW if waits else AttemptState.HELD,
             verdict=judged.assessment.verdict.value,
             score=judged.assessment.total,
-            level=None,
+            level=None if waits else judged.assessment.level,
             evidence=None,
             report=parts.blobs.put(judged.report),
         )
         parts.store.conclude(claim or judged.attempt, conclusion, now=parts.clock())
-        log.info("awaiting review", score=str(judged.assessment.total))
-        return AttemptState.AWAITING_REVIEW
+        log.info("awaiting review" if waits else "held", score=str(judged.assessment.total))
+        return conclusion.state
     try:
         files = _kept(judged, parts, claim)
     except KeyRetired as error:
@@ -125,7 +136,7 @@ def _kept(judged: Judged, parts: Parts, claim: Claim | None) -> dict[str, bytes]
         LeaseLost: another worker has the attempt now; nothing was kept.
     """
     signing = parts.signer
-    record, run_note, envelope = _signed(judged, parts, signing)
+    record, run_note, envelope = signed(judged, parts, signing)
     names = parts.blobs.put_all([record, run_note, envelope, judged.report])
     conclusion = Conclusion(
         state=AttemptState.JUDGED,
@@ -169,7 +180,7 @@ def review(
     judged = judge(attempt_id, parts)
     mark = scoring.Mark(criterion=criterion, marks=marks, reviewer=reviewer, comment=comment)
     # Refuses a mark that does not fit, before anything is kept.
-    scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark))
+    scoring.score(judged.frozen.rubric, judged.results, (*judged.marks, mark), judged.checks)
     marked = attempt_id
     if judged.attempt.state is AttemptState.JUDGED:
         marked = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock()).id
@@ -268,14 +279,28 @@ def published(attempt_id: str, parts: Parts) -> Path:
     attempt, row = parts.store.attempt(attempt_id), parts.store.evidence(attempt_id)
     if row is None:
         raise NotFound(f"attempt {attempt_id}: expected one with evidence, it is {attempt.state.value}")
-    frozen = thaw(parts.store.submission(attempt.submission_id).snapshot, parts)
+    frozen = thaw(attempt.judged_with(parts.store.submission(attempt.submission_id)), parts)
     record, run_note, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
     pem = parts.keyring.public(row.key_id).pem
     return parts.publisher.publish(attempt_id, _files(record, run_note, envelope, frozen, row.key_id, pem))
 
 
-def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes, bytes]:
-    """The record of a judged attempt, the note of its run, and the signed envelope over both."""
+def signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes, bytes]:
+    """The record of a judged attempt, the note of its run, and the signed envelope over both.
+
+    Raises:
+        NotFound: its learner was erased.
+    """
+    record, run_note = documents(judged, parts)
+    return record, run_note, proof.seal(evidence.statement(record, run_note), signing)
+
+
+def documents(judged: Judged, parts: Parts) -> tuple[bytes, bytes]:
+    """The record of a judged attempt and the note of its run, as they are to be signed.
+
+    Raises:
+        NotFound: its learner was erased.
+    """
     salt = parts.store.salt(judged.submission.learner_id)
     record = evidence.record(
         frozen=judged.frozen,
@@ -295,6 +320,7 @@ def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes
             )
             for mark in judged.marks
         ),
+        inspection=judged.run.inspection,
     )
     run_note = evidence.run(
         submission=judged.submission.id,
@@ -308,7 +334,7 @@ def _signed(judged: Judged, parts: Parts, signing: Signer) -> tuple[bytes, bytes
         versions=judged.run.versions,
         outcome=judged.run.outcome,
     )
-    return record, run_note, proof.seal(evidence.statement(record, run_note), signing)
+    return record, run_note
 
 
 def _files(

@@ -13,14 +13,14 @@ given a credential has it still, and its bit can be set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import awards, learnerrows, schema, users
+from assessor import awards, belongings, learnerrows, ledger, schema
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import OPEN, AttemptState, Learner
@@ -122,7 +122,7 @@ class Learners(Database):
                 },
                 **{
                     kind: [_plain(row) for row in rows]
-                    for kind, rows in users.exported(connection, learner.id).items()
+                    for kind, rows in belongings.exported(connection, learner.id).items()
                 },
                 "turns": [
                     _plain(row)
@@ -145,7 +145,7 @@ class Learners(Database):
     def erase_learner(self, name: str, *, now: datetime) -> tuple[str, ...]:
         """Forget a learner; see the module's text for what goes and what stays.
 
-        Attempts that are open end unjudged, and a worker that runs one loses its lease.
+        Attempts that are open, or held by a regrade, end unjudged; a worker that runs one loses its lease.
 
         Returns:
             Digests of the blobs to remove, sorted; they stay listed in `doomed` until `bury` removed them.
@@ -162,7 +162,7 @@ class Learners(Database):
             personal |= awards.erase(connection, learner.id)
             connection.execute(
                 schema.attempts.update()
-                .where(_A.id.in_(theirs), _A.state.in_(OPEN))
+                .where(_A.id.in_(theirs), _A.state.in_((*OPEN, AttemptState.HELD)))
                 .values(
                     state=AttemptState.UNJUDGED,
                     epoch=_A.epoch + 1,
@@ -182,17 +182,20 @@ class Learners(Database):
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
             )
             connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
-            users.erase(connection, learner.id)
-            gone = sorted(digest for digest in personal if not _needed(connection, digest))
+            belongings.erase(connection, learner.id)
+            gone = sorted(digest for digest in personal if not needed(connection, digest))
             schema.doom(connection, gone)
         self.scrub()
         return tuple(gone)
 
     def doom(self, digest: str) -> None:
         """Note that this blob is to be removed, unless a row names it."""
+        self.doom_all([digest])
+
+    def doom_all(self, digests: Iterable[str]) -> None:
+        """Note that these blobs are to be removed, those apart that a row names."""
         with self.writing() as connection:
-            if not _needed(connection, digest):
-                schema.doom(connection, [digest])
+            schema.doom(connection, [one for one in digests if not needed(connection, one)])
 
     def discard(self, digest: str, remove: Callable[[str], None]) -> None:
         """Remove a blob unless something needs it, without a word written: on a full disk too.
@@ -205,7 +208,7 @@ class Learners(Database):
             remove: removes it.
         """
         with self.writing() as connection:
-            if not _needed(connection, digest):
+            if not needed(connection, digest):
                 remove(digest)
 
     def doomed(self) -> tuple[str, ...]:
@@ -232,13 +235,13 @@ class Learners(Database):
             with self.writing() as connection:
                 # Deleted first: the row is locked, or gone because the bytes were submitted anew.
                 taken = connection.execute(table.delete().where(table.c.digest == digest)).rowcount == 1
-                if taken and not _needed(connection, digest):
+                if taken and not needed(connection, digest):
                     remove(digest)
                     removed += 1
         return removed
 
 
-def _needed(connection: sa.Connection, digest: str) -> bool:
+def needed(connection: sa.Connection, digest: str) -> bool:
     """Whether a learner who is still here, or public evidence, needs this blob."""
     present = sa.select(_S.id).join(schema.learners).where(_L.name.is_not(None))
     table = schema.evidence.c
@@ -251,7 +254,8 @@ def _needed(connection: sa.Connection, digest: str) -> bool:
                 table.envelope == digest,
             )
         ),
-        sa.select(_A.id).where(_A.report == digest),
+        sa.select(_A.id).where(sa.or_(_A.report == digest, _A.snapshot == digest)),
+        sa.select(ledger.regrades.c.id).where(ledger.regrades.c.snapshot == digest),
     )
     named = any(connection.execute(question).first() is not None for question in questions)
     return named or awards.is_credential(connection, digest)

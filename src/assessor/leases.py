@@ -6,8 +6,8 @@ Ringing the queue is left to `jobs`, removing containers to `reconcile`.
   SUPERSEDED
       ^ submit
       │          claim                finish_run, conclude
-      QUEUED ────────────> RUNNING ─────────────────────────> JUDGED
-        ^                   │   └──────────────────────────> AWAITING_REVIEW ──conclude──> JUDGED
+      QUEUED ────────────> RUNNING ─────────────────────────> JUDGED; HELD, if a regrade made it
+        ^                   │   └──────────────────────────> AWAITING_REVIEW ──conclude──> JUDGED, HELD
         └── fault, expire ──┤
             (epoch + 1)     └──────────────────────────────> UNJUDGED
 
@@ -151,7 +151,8 @@ class Leases(Database):
 
         Args:
             of: a worker's claim, or (for a review, or a rescore that no worker has taken) the attempt as
-                it was read when the conclusion was drawn.
+                it was read when the conclusion was drawn. Of one that is on trial nothing but HELD, or
+                AWAITING_REVIEW: only `apply_regrade` makes it count.
 
         Raises:
             LeaseLost: the attempt went on without this caller, or is concluded already; nothing was kept.
@@ -169,31 +170,37 @@ class Leases(Database):
         }
         attempt_id = of.attempt.id if isinstance(of, Claim) else of.id
         with self.writing() as connection:
-            before = connection.execute(sa.select(_A.report).where(_A.id == attempt_id)).scalar()
+            query = sa.select(_A.report, _A.regrade_id).where(_A.id == attempt_id)
+            row = connection.execute(query).first()
+            before = None if row is None else row.report
+            if conclusion.state is AttemptState.JUDGED and row is not None and row.regrade_id is not None:
+                raise ValueError(
+                    f"attempt {attempt_id}: expected what is on trial to be held, got {conclusion}"
+                )
             if isinstance(of, Claim):
                 _own(connection, of, **values)
             else:
                 waits = sa.or_(
-                    _A.state == AttemptState.AWAITING_REVIEW,
+                    _A.state.in_((AttemptState.AWAITING_REVIEW, AttemptState.HELD)),
                     sa.and_(_A.state == AttemptState.QUEUED, _A.kind == Kind.RESCORE),
                 )
                 if not _change(connection, sa.and_(_A.id == of.id, _A.epoch == of.epoch, waits), **values):
                     raise _lost(connection, of.id, f"epoch {of.epoch} to be concluded")
             if before is not None and before != conclusion.report:
                 schema.doom(connection, [before])
-            row = conclusion.evidence
-            if row is None:
+            kept = conclusion.evidence
+            if kept is None:
                 return
-            if row.attempt_id != attempt_id:
-                raise ValueError(f"expected evidence of attempt {attempt_id}, got that of {row.attempt_id}")
-            keyrows.in_use(connection, row.key_id)
+            if kept.attempt_id != attempt_id:
+                raise ValueError(f"expected evidence of attempt {attempt_id}, got that of {kept.attempt_id}")
+            keyrows.in_use(connection, kept.key_id)
             connection.execute(
                 schema.evidence.insert().values(
                     attempt_id=attempt_id,
-                    record=row.record,
-                    run=row.run,
-                    envelope=row.envelope,
-                    key_id=row.key_id,
+                    record=kept.record,
+                    run=kept.run,
+                    envelope=kept.envelope,
+                    key_id=kept.key_id,
                 )
             )
             if conclusion.verdict == scoring.Verdict.PASSED:
@@ -203,8 +210,8 @@ class Leases(Database):
                 connection,
                 kind=log.Kind.EVIDENCE,
                 subject=attempt_id,
-                digest=row.record,
-                salt=log.evidence_salt(_learner_salt(connection, attempt_id), attempt_id),
+                digest=kept.record,
+                salt=log.evidence_salt(learner_salt(connection, attempt_id), attempt_id),
             )
 
     def fault(
@@ -428,7 +435,12 @@ def _append(connection: sa.Connection, claim: Claim, events_json: Sequence[bytes
     )
 
 
-def _learner_salt(connection: sa.Connection, attempt_id: str) -> bytes:
+def learner_salt(connection: sa.Connection, attempt_id: str) -> bytes:
+    """The salt of the learner whose attempt this is.
+
+    Raises:
+        NotFound: they were erased.
+    """
     submission = sa.select(_A.submission_id).where(_A.id == attempt_id).scalar_subquery()
     query = sa.select(schema.learners.c.salt).join(schema.submissions)
     found = connection.execute(query.where(schema.submissions.c.id == submission))

@@ -1,4 +1,4 @@
-"""The tables of awards and of the transparency log, beside those of `schema`.
+"""The tables of awards, of the transparency log and of regrades, beside those of `schema`.
 
 Nothing comes in, nothing is opened. The same tables in migrations are `migrations/versions/`; a test holds
 that the two agree. Reading and writing is left to `awards` and `log`.
@@ -6,6 +6,7 @@ that the two agree. Reading and writing is left to `awards` and `log`.
     learners ──< awards ──< award_changes
                    │  └── due: attempts that passed and were not looked at for awards yet
                    └── status_lists (the bit that an award may be revoked by)
+    regrades: a task's stored submissions, judged again on another version of it; their attempts name it
     leaves, checkpoints: the log; every leaf is written in the transaction of what it commits to
 """
 
@@ -102,4 +103,33 @@ due = sa.Table(
     "due",
     metadata,
     sa.Column("attempt_id", sa.ForeignKey("attempts.id"), primary_key=True),
+)
+
+#: Stored submissions of a task judged again on today's version of it. `state` is `open` while nothing of it
+#: counts, then `applied` or `dropped`, once; `closed_by` and `reason` say who did that, and why; `revoked` is
+#: how many awards went with it. Of one task one regrade is open at a time.
+regrades = sa.Table(
+    "regrades",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("task_id", sa.String, nullable=False),
+    sa.Column("task_version", sa.String, nullable=False),
+    sa.Column("task_digest", sa.String, nullable=False),
+    sa.Column("snapshot", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("closed_at", Moment, nullable=True),
+    sa.Column("closed_by", sa.String, nullable=True),
+    sa.Column("reason", sa.String, nullable=True),
+    sa.Column("revoked", sa.Integer, nullable=True),
+    sa.CheckConstraint("state = 'open' OR (closed_at IS NOT NULL AND closed_by IS NOT NULL)", name="closed"),
+    sa.CheckConstraint("state <> 'applied' OR reason IS NOT NULL", name="reason"),
+    sa.Index(
+        "uq_regrades_open",
+        "task_id",
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    ),
+    sa.Index(None, "task_id", "task_version"),
 )

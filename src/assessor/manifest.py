@@ -230,7 +230,8 @@ def _unfit(criterion_id: str, rubric: Rubric) -> str | None:
         hint = authored.nearest(criterion_id, [one.id for one in rubric.criteria])
         return f'expected a criterion of rubric {rubric.id}, got "{criterion_id}"{hint}'
     if criterion.scored_by is not ScoredBy.TESTS:
-        return f'expected a criterion that is scored by tests, got "{criterion_id}", which a reviewer marks'
+        by = "a reviewer marks" if criterion.scored_by is ScoredBy.REVIEW else "static checks score"
+        return f'expected a criterion that is scored by tests, got "{criterion_id}", which {by}'
     return None
 
 

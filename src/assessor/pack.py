@@ -273,8 +273,9 @@ def _evidence(attempt: str, parts: Parts, *, with_work: bool) -> dict[str, bytes
         f"{folder}/{publish.PROOF}": parts.log.proof(Kind.EVIDENCE, attempt, row.record),
     }
     if with_work:
-        submission = parts.store.submission(parts.store.attempt(attempt).submission_id)
-        files[f"{work}/{TASK}"] = parts.blobs.get(submission.snapshot)
+        judged = parts.store.attempt(attempt)
+        submission = parts.store.submission(judged.submission_id)
+        files[f"{work}/{TASK}"] = parts.blobs.get(judged.judged_with(submission))
         files[f"{work}/{SUBMISSION}"] = parts.blobs.get(submission.bundle)
     return files
 

@@ -25,7 +25,7 @@ from markupsafe import Markup
 
 from assessor import digest, evidence, report
 from assessor.catalog import Frozen
-from assessor.evidence import ByReview, RecordCriterion, RecordTest
+from assessor.evidence import ByReview, ByStatic, RecordCriterion, RecordTest
 from assessor.rubric import Competency, Criterion, Level
 from assessor.sandbox.protocol import Reason
 
@@ -193,6 +193,8 @@ def _how(one: RecordCriterion, tests: Sequence[RecordTest]) -> str:
     given = one.given_by
     if isinstance(given, ByReview):
         return f"A reviewer gave {given.marks} of {given.of} marks."
+    if isinstance(given, ByStatic):
+        return f"{given.passed} of {given.of} checks of the source passed; these run nothing of it."
     said = f"{given.passed} of {given.of} tests passed"
     if given.passed < given.of:
         # Counted by reason, not told by test: which test failed how would say too much of hidden ones.

@@ -17,6 +17,7 @@ from assessor.achievement import Achievement
 from assessor.blobs import Blobs
 from assessor.errors import SettingInvalid
 from assessor.gauge import Gauge
+from assessor.inspection import Inspection
 from assessor.issuer import Issuer
 from assessor.keyring import Keyring
 from assessor.leases import STARVE_S
@@ -96,7 +97,10 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished run, as it is kept beside its events so that it can be concluded at any later time."""
+    """A finished run, as it is kept beside its events so that it can be concluded at any later time.
+
+    `inspection` is what static checks came to, None where the rubric has none.
+    """
 
     outcome: protocol.Outcome
     phases_ms: Mapping[str, int]
@@ -104,6 +108,7 @@ class Run:
     finished_at: datetime
     host: str
     versions: Mapping[str, str]
+    inspection: Inspection | None = None
 
 
 RUN = pydantic.TypeAdapter(Run)

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import structlog
 
-from assessor import bundle, catalog, intake, judging, logs, personal
+from assessor import bundle, catalog, inspector, intake, judging, logs, personal, versioning
 from assessor.admission import Key
 from assessor.errors import (
     AssessorError,
     BlobFault,
+    FileInvalid,
     KeyFault,
     KeyReused,
     LeaseLost,
@@ -33,6 +34,8 @@ from assessor.errors import (
     StoreFault,
     TryRefused,
 )
+from assessor.inspection import Inspection
+from assessor.inspection import Reason as CheckReason
 from assessor.lease import Lease
 from assessor.parts import RUN, Parts, Run
 from assessor.sandbox import protocol
@@ -69,7 +72,7 @@ def submit(
 
     Raises:
         NotFound: there is no such task.
-        AuthorError: the task is not ready to be judged.
+        AuthorError: the task is not ready to be judged, or was changed under a version that has results.
         UploadRefused, TryRefused, RateLimited, KeyReused: nothing was kept.
         Pressed, BlobFault, StoreFault: there is no room for it, or it cannot be written; nothing was kept.
     """
@@ -77,6 +80,7 @@ def submit(
         parts.gauge.require_intake()
     task = tasks.task(task_id)
     snapshot = catalog.freeze(tasks, task_id)
+    alike = versioning.require_raised(task, snapshot, parts.store, parts.blobs)
     received = intake.receive(upload, rules=task.submission, spool=spool)
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
@@ -96,9 +100,10 @@ def submit(
             now=parts.clock(),
             queue_class=queue_class or task.policy.queue_class,
             rate=parts.rate,
+            alike=alike,
             key=key,
         )
-    except (TryRefused, RateLimited, KeyReused):
+    except (TryRefused, RateLimited, KeyReused, FileInvalid):
         # Blobs come before the rows that name them; these files are named by none, and must not stay.
         parts.store.doom(received.bundle.digest)
         personal.sweep(parts.store, parts.blobs)
@@ -179,16 +184,20 @@ def run(lease: Lease, parts: Parts) -> None:
 
     Raises:
         LeaseLost: another worker has the attempt now.
-        SandboxFault, OperatorError: ours; the attempt is to be tried again.
+        SandboxFault, OperatorError: ours; the attempt is to be tried again. ToolMissing, one of these: its
+            sources cannot be looked at here.
         Pressed: processes of the learner went while memory is short; who knows why.
     """
     if parts.sandbox is None:
         raise SettingInvalid("expected a sandbox to run the attempt in, this process was wired without one")
     submission = parts.store.submission(lease.claim.attempt.submission_id)
     with logs.stage("prepare"):
-        frozen = judging.thaw(submission.snapshot, parts)
+        frozen = judging.thaw(lease.claim.attempt.judged_with(submission), parts)
         files = bundle.unpack(parts.blobs.get(submission.bundle), expected=submission.bundle).files
-    killed = False
+    # Before the sandbox: where the analyser is missing, no run is made in vain.
+    with logs.stage("inspect"):
+        looked = inspector.inspect(frozen.rubric, files)
+    killed = _took_memory(looked)
 
     def keep(event: protocol.Event) -> None:
         nonlocal killed
@@ -214,8 +223,13 @@ def run(lease: Lease, parts: Parts) -> None:
         finished_at=parts.clock(),
         host=parts.host,
         versions=parts.versions,
+        inspection=looked,
     )
     lease.finish(RUN.dump_json(finished), now=parts.clock())
+
+
+def _took_memory(looked: Inspection | None) -> bool:
+    return looked is not None and any(one.reason is CheckReason.MEMORY for one in looked.results)
 
 
 #: What the kernel makes, too, when the whole machine is out of memory: learners' processes go first.

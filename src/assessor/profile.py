@@ -72,15 +72,40 @@ _Mib = Annotated[authored.Number, Field(ge=1, le=64 * 1024)]
 class LimitsModel(authored.Strict):
     """Limits as authors write them: each may be left out, sizes in MiB and KiB."""
 
-    wall_s: _Seconds | None = None
-    call_s: _Seconds | None = None
-    cpu_percent: Annotated[authored.Number, Field(ge=10, le=6400)] | None = None
-    memory_mib: Annotated[authored.Number, Field(ge=16, le=64 * 1024)] | None = None
-    pids: Annotated[authored.Number, Field(ge=4, le=4096)] | None = None
-    output_kib: _Kib | None = None
-    reply_kib: _Kib | None = None
-    disk_mib: _Mib | None = None
-    files: Annotated[authored.Number, Field(ge=16, le=1_000_000)] | None = None
+    wall_s: _Seconds | None = Field(
+        default=None, description=f"The whole run, seconds. Without it {Limits.wall_s}."
+    )
+    call_s: _Seconds | None = Field(
+        default=None,
+        description="One call of the work, one run of a program or one answer of a service, seconds. "
+        f"Without it {Limits.call_s}.",
+    )
+    cpu_percent: Annotated[authored.Number, Field(ge=10, le=6400)] | None = Field(
+        default=None, description=f"Processor time, percent of one core. Without it {Limits.cpu_percent}."
+    )
+    memory_mib: Annotated[authored.Number, Field(ge=16, le=64 * 1024)] | None = Field(
+        default=None,
+        description="Memory of all processes of the work together, MiB; there is no swap. Without it "
+        f"{Limits.memory_bytes // 1024**2}.",
+    )
+    pids: Annotated[authored.Number, Field(ge=4, le=4096)] | None = Field(
+        default=None, description=f"Processes and threads of the work. Without it {Limits.pids}."
+    )
+    output_kib: _Kib | None = Field(
+        default=None,
+        description=f"What the work prints in one test, KiB. Without it {Limits.output_bytes // 1024}.",
+    )
+    reply_kib: _Kib | None = Field(
+        default=None,
+        description="One value that a call returns, or one file that a test collects, KiB. Without it "
+        f"{Limits.reply_bytes // 1024}.",
+    )
+    disk_mib: _Mib | None = Field(
+        default=None, description=f"The work folder, MiB. Without it {Limits.disk_bytes // 1024**2}."
+    )
+    files: Annotated[authored.Number, Field(ge=16, le=1_000_000)] | None = Field(
+        default=None, description=f"Files and folders in the work folder. Without it {Limits.files}."
+    )
 
     def limits(self) -> Limits:
         """The limits in bytes and seconds, with the defaults of `Limits` for what was left out."""
@@ -109,18 +134,38 @@ KEYS = {
 class ProfileModel(authored.Strict):
     """sandbox.yaml."""
 
-    name: authored.Id
-    summary: authored.Text
-    languages: tuple[authored.Id, ...] = ()
-    role: Annotated[Literal["learner", "grader"], authored.one_of("learner", "grader")] = "learner"
-    grader: authored.Id | None = None
-    isolation: Annotated[Literal["cell", "container"], authored.one_of("cell", "container")] = "cell"
-    runtime: Annotated[Literal["runc", "crun", "runsc"], authored.one_of("runc", "crun", "runsc")] | None = (
-        None
+    name: authored.Id = Field(description="Its name in task.yaml: that of its folder.")
+    summary: authored.Text = Field(description="What is installed in it, one line.")
+    languages: tuple[authored.Id, ...] = Field(
+        default=(), description="What can be run in it; at least one, a grader's own sandbox apart."
     )
-    preload: tuple[authored.Text, ...] = ()
-    compiled: authored.Truth = False
-    ceiling: LimitsModel
+    role: Annotated[Literal["learner", "grader"], authored.one_of("learner", "grader")] = Field(
+        default="learner",
+        description="Whose side its image serves: `learner` holds the work and nothing of the tests, "
+        "`grader` the reverse.",
+    )
+    grader: authored.Id | None = Field(
+        default=None,
+        description="The sandbox that holds the tests of this one; needed where `role` is `learner`, and "
+        "only there.",
+    )
+    isolation: Annotated[Literal["cell", "container"], authored.one_of("cell", "container")] = Field(
+        default="cell",
+        description="How an attempt is sealed: `cell` is a fresh place inside a container that waits, "
+        "`container` two containers of its own.",
+    )
+    runtime: Annotated[Literal["runc", "crun", "runsc"], authored.one_of("runc", "crun", "runsc")] | None = (
+        Field(default=None, description="The engine's runtime. Without it that of the installation.")
+    )
+    preload: tuple[authored.Text, ...] = Field(
+        default=(),
+        description="Modules that are imported while it waits for work, so that no attempt waits for them.",
+    )
+    compiled: authored.Truth = Field(
+        default=False,
+        description="Whether programs that were made in the work folder may be run, as a compiler's are.",
+    )
+    ceiling: LimitsModel = Field(description="The most that a task may ask for; every limit is named.")
 
 
 def load(data: bytes, *, name: str, folder: Path | None = None) -> Profile:

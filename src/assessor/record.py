@@ -16,6 +16,7 @@ import pydantic
 
 from assessor import digest
 from assessor.errors import VerificationFailed
+from assessor.inspection import Reason as CheckReason
 from assessor.limits import Limits
 from assessor.sandbox.protocol import End, Identity, Reason
 
@@ -142,6 +143,40 @@ class ByReview(_Strict):
     reviewer: Digest
 
 
+class ByStatic(_Strict):
+    """Points given by static checks, which look at sources and run nothing."""
+
+    kind: Literal["static"] = "static"
+    passed: Count
+    of: Count
+
+
+class RecordCheck(_Strict):
+    """One static check's outcome: never what it found, which can hold the learner's words."""
+
+    criterion: str
+    id: str
+    points: Annotated[int, pydantic.Field(ge=1)]
+    passed: bool
+    reason: CheckReason | None
+
+
+class RecordStatic(_Strict):
+    """Static checks, and what looked.
+
+    Attributes:
+        analyser: digest of the code that looked.
+        python: version of the interpreter that parsed.
+        ruff: version of ruff, or None where no check asked it.
+        checks: in the rubric's order.
+    """
+
+    analyser: Digest
+    python: str
+    ruff: str | None
+    checks: Annotated[tuple[RecordCheck, ...], pydantic.Field(min_length=1)]
+
+
 class RecordCriterion(_Strict):
     """One criterion.
 
@@ -161,7 +196,7 @@ class RecordCriterion(_Strict):
     fraction: Ratio
     points: Ratio
     level: str | None
-    given_by: Annotated[ByTests | ByReview, pydantic.Field(discriminator="kind")]
+    given_by: Annotated[ByTests | ByReview | ByStatic, pydantic.Field(discriminator="kind")]
 
 
 class RecordDecision(_Strict):
@@ -174,7 +209,11 @@ class RecordDecision(_Strict):
 
 
 class Record(_Strict):
-    """record.json, parsed. `seed` is a string of digits: it can be beyond what JSON's numbers hold."""
+    """record.json, parsed. `seed` is a string of digits: it can be beyond what JSON's numbers hold.
+
+    `static` is left out where the rubric has no static check, so that such a record is what it was before
+    there were any.
+    """
 
     media_type: Literal["application/vnd.assessor.record+json"] = RECORD_MEDIA_TYPE
     schema_version: Literal[1] = 1
@@ -186,6 +225,7 @@ class Record(_Strict):
     seed: Annotated[str, pydantic.StringConstraints(pattern=r"^(0|[1-9][0-9]{0,19})$")]
     end: End
     tests: Annotated[tuple[RecordTest, ...], pydantic.Field(min_length=1)]
+    static: Annotated[RecordStatic | None, pydantic.Field(exclude_if=lambda value: value is None)] = None
     criteria: Annotated[tuple[RecordCriterion, ...], pydantic.Field(min_length=1)]
     decision: RecordDecision
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from assessor import task
 from assessor.catalog import Frozen
+from assessor.inspection import CheckResult, Finding
 from assessor.results import TestResult
 from assessor.scoring import Assessment, CriterionScore, Mark
 from assessor.task import Policy
@@ -72,6 +73,27 @@ class TestFeedback:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckFeedback:
+    """What the learner is told of one static check: all, since it looked at nothing but their own files.
+
+    Attributes:
+        criterion_id: the criterion that it feeds.
+        title: what it looks for.
+        passed: whether it holds.
+        reason: why not, or None.
+        findings: where, and what to do there; empty where it holds.
+        more: how many more there are.
+    """
+
+    criterion_id: str
+    title: str
+    passed: bool
+    reason: str | None
+    findings: tuple[Finding, ...]
+    more: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Feedback:
     """What the learner may see of a judged attempt.
 
@@ -84,6 +106,7 @@ class Feedback:
         tests: the visible tests where the policy tells them in full, else empty.
         visible: counts of visible tests, or None where the policy tells none.
         hidden: counts of hidden tests, or None where the policy tells none.
+        checks: static checks, in the rubric's order.
     """
 
     verdict: str
@@ -94,6 +117,7 @@ class Feedback:
     tests: tuple[TestFeedback, ...]
     visible: Counts | None
     hidden: Counts | None
+    checks: tuple[CheckFeedback, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """The same as JSON values; fractions are `[numerator, denominator]`."""
@@ -102,7 +126,11 @@ class Feedback:
 
 
 def feedback(
-    policy: Policy, results: Sequence[TestResult], assessment: Assessment, marks: Sequence[Mark] = ()
+    policy: Policy,
+    results: Sequence[TestResult],
+    assessment: Assessment,
+    marks: Sequence[Mark] = (),
+    checks: Sequence[CheckResult] = (),
 ) -> Feedback:
     """What the learner may see, by the task's policy; hidden tests are never told in full."""
     visible = [result for result in results if result.visible]
@@ -126,6 +154,7 @@ def feedback(
         tests=tuple(_test(result) for result in visible) if policy.visible is task.Feedback.FULL else (),
         visible=None if policy.visible is task.Feedback.NONE else _counts(visible),
         hidden=None if policy.hidden is task.Feedback.NONE else _counts(hidden),
+        checks=tuple(map(_check, checks)),
     )
 
 
@@ -136,6 +165,7 @@ def private(
     assessment: Assessment,
     marks: Sequence[Mark] = (),
     problems: Sequence[str] = (),
+    checks: Sequence[CheckResult] = (),
 ) -> bytes:
     """The private attempt report, JSON: test ids, messages, outputs and all.
 
@@ -145,6 +175,7 @@ def private(
         assessment: what they come to.
         marks: what reviewers gave, by name.
         problems: why test files could not be collected, from `results.problems`.
+        checks: what static checks found.
     """
     whole = {
         "media_type": MEDIA_TYPE,
@@ -154,6 +185,7 @@ def private(
         "tests": [asdict(result) for result in results],
         "marks": [asdict(mark) for mark in marks],
         "problems": list(problems),
+        "checks": [asdict(check) for check in checks],
     }
     # Not indented: that takes the encoder written in Python, ten times as long as the one in C.
     return json.dumps(whole, sort_keys=True, default=_ratio).encode() + b"\n"
@@ -210,6 +242,17 @@ def _test(result: TestResult) -> TestFeedback:
         detail=result.detail,
         output=result.output,
         example=result.example,
+    )
+
+
+def _check(result: CheckResult) -> CheckFeedback:
+    return CheckFeedback(
+        criterion_id=result.criterion,
+        title=result.title,
+        passed=result.passed,
+        reason=None if result.reason is None else result.reason.value,
+        findings=() if result.passed else result.findings,
+        more=0 if result.passed else result.more,
     )
 
 

@@ -6,7 +6,7 @@ Goes out: the record of the new run, and the comparison of both.
 
 from __future__ import annotations
 
-from assessor import bundle, catalog, digest, evidence, pipeline, results, scoring, verify
+from assessor import bundle, catalog, digest, evidence, inspector, pipeline, results, scoring, verify
 from assessor.errors import VerificationFailed
 from assessor.sandbox import protocol
 
@@ -37,6 +37,8 @@ def again(
     old = evidence.parse(record)
     frozen = catalog.thaw(_named("snapshot", task, old.task.snapshot))
     files = _named("bundle", submission, old.submission.bundle).files
+    looked = inspector.inspect(frozen.rubric, files)
+    checks = () if looked is None else looked.results
     for epoch in (1, 2):  # a learner's container that goes unexplained has a second one, as in the pipeline
         events: list[protocol.Event] = []
         outcome = sandbox.run(pipeline.order(attempt, epoch, frozen, files), on_event=events.append)
@@ -52,8 +54,9 @@ def again(
         seed=frozen.task.seed,
         end=outcome.end,
         results=folded,
-        assessment=scoring.score(frozen.rubric, folded, marks),
+        assessment=scoring.score(frozen.rubric, folded, marks, checks),
         marks=marks,
+        inspection=looked,
     )
     return new, verify.compare(record, new)
 

@@ -180,22 +180,30 @@ class Revocations(Database):
             AwardRefused: it is revoked already.
         """
         with self.writing() as connection:
-            listed = sa.select(_W.status_list).where(_W.id == award_id).scalar_subquery()
-            # The list first, as in `keep_list`: two that want the same rows never wait in a circle.
-            connection.execute(
-                ledger.status_lists.update().where(_T.id == listed).values(body=None, valid_until=None)
-            )
-            row = awards.read_award(connection, award_id)
-            if row.revoked_at is not None:
-                when = row.revoked_at.isoformat(timespec="seconds")
-                raise AwardRefused(f"award {award_id}: expected one that holds, it was revoked at {when}")
-            connection.execute(
-                ledger.awards.update().where(_W.id == award_id).values(revoked_at=now, reason=reason)
-            )
-            revoked = awards.read_award(connection, award_id)
-            awards.note(connection, revoked, Change.REVOKE, reason, now)
-            _log(connection, award_id, digest.sha256(revocation(revoked)), salt)
-            return revoked
+            return revoke(connection, award_id, reason=reason, salt=salt, now=now)
+
+
+def revoke(connection: sa.Connection, award_id: str, *, reason: str, salt: bytes, now: datetime) -> AwardRow:
+    """Revoke an award in the caller's transaction; the rest is as for `Revocations.revoke`.
+
+    Raises:
+        NotFound: there is no such award.
+        AwardRefused: it is revoked already.
+    """
+    listed = sa.select(_W.status_list).where(_W.id == award_id).scalar_subquery()
+    # The list first, as in `keep_list`: two that want the same rows never wait in a circle.
+    connection.execute(
+        ledger.status_lists.update().where(_T.id == listed).values(body=None, valid_until=None)
+    )
+    row = awards.read_award(connection, award_id)
+    if row.revoked_at is not None:
+        when = row.revoked_at.isoformat(timespec="seconds")
+        raise AwardRefused(f"award {award_id}: expected one that holds, it was revoked at {when}")
+    connection.execute(ledger.awards.update().where(_W.id == award_id).values(revoked_at=now, reason=reason))
+    revoked = awards.read_award(connection, award_id)
+    awards.note(connection, revoked, Change.REVOKE, reason, now)
+    _log(connection, award_id, digest.sha256(revocation(revoked)), salt)
+    return revoked
 
 
 def revocation(row: AwardRow) -> bytes:

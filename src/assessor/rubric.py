@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from assessor import authored, digest
+from assessor import authored, digest, staticfile
+from assessor.staticfile import StaticCheck
 
 
 class ScoredBy(StrEnum):
@@ -20,6 +21,7 @@ class ScoredBy(StrEnum):
 
     TESTS = "tests"  #: the tests that feed it
     REVIEW = "review"  #: a person's mark
+    STATIC = "static"  #: checks of its source, which run nothing of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ class Criterion:
         competency: the skill that it shows, or None.
         gate: the percent of this criterion without which nothing passes, or None.
         levels: ascending by threshold; may be empty.
-        marks: the most that a reviewer can give; None where tests score.
+        marks: the most that a reviewer can give, or None where no person scores.
+        checks: static checks that score it, at least one where they do; else empty.
     """
 
     id: str
@@ -79,6 +82,7 @@ class Criterion:
     gate: int | None
     levels: tuple[Level, ...]
     marks: int | None
+    checks: tuple[StaticCheck, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +126,12 @@ _Url = Annotated[
 class CompetencyModel(authored.Strict):
     """A competency of a criterion or a task."""
 
-    framework: authored.Text
-    code: authored.Text
-    name: authored.Text
-    url: _Url | None = None
+    framework: authored.Text = Field(description="Who names the skill: ESCO, SFIA, CASE, CTDL, or own.")
+    code: authored.Text = Field(
+        description="Its key in that framework. Badges know a skill by framework and code alone."
+    )
+    name: authored.Text = Field(description="Its name in that framework.")
+    url: _Url | None = Field(default=None, description="Where it is described.")
 
     def competency(self) -> Competency:
         """The plain value."""
@@ -135,41 +141,72 @@ class CompetencyModel(authored.Strict):
 class LevelModel(authored.Strict):
     """One level."""
 
-    id: authored.Id
-    title: authored.Text
-    threshold: _Percent = Field(alias="from")
+    id: authored.Id = Field(description="Its name in records and badges.")
+    title: authored.Text = Field(description="Its name for people.")
+    threshold: _Percent = Field(
+        alias="from",
+        description="The least that reaches it, percent; each level needs more than the one before.",
+    )
 
 
 class CriterionModel(authored.Strict):
     """One criterion."""
 
-    id: authored.Id
-    title: authored.Text
-    description: authored.Text | None = None
-    weight: _Share
-    scored_by: Annotated[Literal["tests", "review"], authored.one_of("tests", "review")]
-    competency: CompetencyModel | None = None
-    gate: _Share | None = None
-    levels: tuple[LevelModel, ...] = ()
-    marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = None
+    id: authored.Id = Field(
+        description="Its name in `@pytest.mark.criterion`, in expect.yaml and in records."
+    )
+    title: authored.Text = Field(description="Its name for people.")
+    description: authored.Text | None = Field(
+        default=None, description="What reaching it means, for learners and reviewers."
+    )
+    weight: _Share = Field(
+        description="Its share of the whole, percent; those of all criteria add up to 100."
+    )
+    scored_by: Annotated[
+        Literal["tests", "review", "static"], authored.one_of("tests", "review", "static")
+    ] = Field(
+        description="What gives its points: the tests that name it, a person, or checks of the source that "
+        "run nothing of it."
+    )
+    competency: CompetencyModel | None = Field(default=None, description="The skill that it shows.")
+    gate: _Share | None = Field(
+        default=None,
+        description="The percent of this criterion without which nothing passes, whatever the rest earns.",
+    )
+    levels: tuple[LevelModel, ...] = Field(
+        default=(), description="Levels of the skill that it shows, ascending."
+    )
+    marks: Annotated[authored.Number, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="The most that a reviewer can give; where `scored_by` is `review`, and only there.",
+    )
+    checks: Annotated[tuple[staticfile.CheckModel, ...], Field(max_length=50)] = Field(
+        default=(),
+        description="Static checks; where `scored_by` is `static`, and only there, at least one.",
+    )
 
 
 class PassModel(authored.Strict):
     """The award rule."""
 
-    threshold: _Share = Field(alias="from")
+    threshold: _Share = Field(alias="from", description="The percent of the whole that passes.")
 
 
 class RubricModel(authored.Strict):
     """rubrics/<id>.yaml."""
 
-    id: authored.Id
-    version: authored.Version
-    title: authored.Text
-    criteria: Annotated[tuple[CriterionModel, ...], Field(min_length=1, max_length=50)]
-    default: authored.Id | None = None
-    levels: tuple[LevelModel, ...] = ()
-    passing: PassModel = Field(alias="pass")
+    id: authored.Id = Field(description="Its name in task.yaml: that of the file.")
+    version: authored.Version = Field(description="Yours to raise with every change; in quotes.")
+    title: authored.Text = Field(description="Its name for people, one line.")
+    criteria: Annotated[tuple[CriterionModel, ...], Field(min_length=1, max_length=50)] = Field(
+        description="What is judged."
+    )
+    default: authored.Id | None = Field(
+        default=None,
+        description="The criterion that tests without a mark feed. Without it each test needs a mark.",
+    )
+    levels: tuple[LevelModel, ...] = Field(default=(), description="Levels of the whole, ascending.")
+    passing: PassModel = Field(alias="pass", description="What passes, gates apart.")
 
 
 def load(data: bytes, *, rubric_id: str) -> Rubric:
@@ -202,6 +239,9 @@ def schema() -> dict[str, Any]:
     return authored.schema(RubricModel, title="rubric")
 
 
+_SCORES = {"tests": "tests score", "review": "a reviewer scores", "static": "static checks score"}
+
+
 def _check(document: authored.Document, model: RubricModel) -> None:
     seen: set[str] = set()
     for at, one in enumerate(model.criteria):
@@ -211,14 +251,27 @@ def _check(document: authored.Document, model: RubricModel) -> None:
         seen.add(one.id)
         if one.scored_by == "review" and one.marks is None:
             raise document.invalid(here, 'expected the key "marks": the most that a reviewer can give')
-        if one.scored_by == "tests" and one.marks is not None:
-            raise document.invalid((*here, "marks"), "expected none: tests score this criterion")
+        if one.scored_by != "review" and one.marks is not None:
+            raise document.invalid(
+                (*here, "marks"), f"expected none: {_SCORES[one.scored_by]} this criterion"
+            )
+        if one.scored_by == "static" and not one.checks:
+            raise document.invalid(here, 'expected the key "checks": at least one static check')
+        if one.scored_by != "static" and one.checks:
+            raise document.invalid(
+                (*here, "checks"), f"expected none: {_SCORES[one.scored_by]} this criterion"
+            )
+        staticfile.check(document, (*here, "checks"), one.checks)
         _ascending(document, (*here, "levels"), one.levels)
     _ascending(document, ("levels",), model.levels)
     weights = sum(one.weight for one in model.criteria)
     if weights != 100:
         raise document.invalid(("criteria",), f"expected weights that add up to 100, got {weights}")
     fed = [one.id for one in model.criteria if one.scored_by == "tests"]
+    if not fed and any(one.scored_by == "static" for one in model.criteria):
+        raise document.invalid(
+            ("criteria",), "expected a criterion that tests score: what code looks like says not what it does"
+        )
     if model.default is not None and model.default not in fed:
         hint = authored.nearest(model.default, fed)
         raise document.invalid(
@@ -248,6 +301,7 @@ def _criterion(model: CriterionModel) -> Criterion:
         gate=model.gate,
         levels=_levels(model.levels),
         marks=model.marks,
+        checks=tuple(map(staticfile.made, model.checks)),
     )
 
 

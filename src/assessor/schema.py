@@ -40,13 +40,15 @@ class AttemptState(StrEnum):
     JUDGED = "judged"  #: has evidence; final
     UNJUDGED = "unjudged"  #: given up by our fault; final, uses no try
     SUPERSEDED = "superseded"  #: no worker took it before its learner's next submission; final, uses no try
+    HELD = "held"  #: judged on another version of its task; counts for nothing until its regrade is applied
+    DROPPED = "dropped"  #: of a regrade that was dropped, or made anew in it; final, counts for nothing
 
 
 #: States in which something is still to come.
 OPEN = (AttemptState.QUEUED, AttemptState.RUNNING, AttemptState.AWAITING_REVIEW)
 
 #: States in which an attempt uses no try.
-UNUSED = (AttemptState.UNJUDGED, AttemptState.SUPERSEDED)
+UNUSED = (AttemptState.UNJUDGED, AttemptState.SUPERSEDED, AttemptState.DROPPED)
 
 
 class Kind(StrEnum):
@@ -142,6 +144,7 @@ submissions = sa.Table(
     sa.Index(None, "learner_id", "task_id"),
     sa.Index(None, "learner_id", "received_at"),
     sa.Index(None, "bundle"),
+    sa.Index(None, "task_id", "task_version", "snapshot"),
 )
 
 attempts = sa.Table(
@@ -174,10 +177,17 @@ attempts = sa.Table(
     sa.Column("queue_class", Ranked, nullable=False, server_default="1"),
     sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("superseded_by", sa.String, nullable=True),
+    # The task that it is judged with, where that is not the one of its submission.
+    sa.Column("snapshot", sa.String, nullable=True),
+    sa.Column("task_version", sa.String, nullable=True),
+    sa.Column("task_digest", sa.String, nullable=True),
+    sa.Column("regrade_id", sa.String, nullable=True),
+    sa.Column("base", sa.String, nullable=True),
     sa.UniqueConstraint("submission_id", "number"),
     sa.Index(None, "state", "seq"),
     sa.Index(None, "state", "queue_class", "turn", "seq"),
     sa.Index(None, "state", "queued_at"),
+    sa.Index(None, "regrade_id"),
     # The database itself refuses a lease without an end and a judgement without a verdict.
     sa.CheckConstraint(
         "(state = 'running' AND worker IS NOT NULL AND leased_at IS NOT NULL AND lease_until IS NOT NULL) "
@@ -336,6 +346,10 @@ class Attempt:
         queue_class: which class of the queue it waits in.
         turn: its learner's turn in that class; the least goes first.
         superseded_by: the submission that took its place, or None.
+        snapshot, task_version, task_digest: the task that it is judged with, as in `Submission`; None for
+            the one that its submission was frozen with.
+        regrade_id: the regrade of a task that made it, or None.
+        base: the attempt whose place it is to take when that regrade is applied, or None.
     """
 
     id: str
@@ -362,6 +376,20 @@ class Attempt:
     queue_class: Class
     turn: int
     superseded_by: str | None
+    snapshot: str | None
+    task_version: str | None
+    task_digest: str | None
+    regrade_id: str | None
+    base: str | None
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether a regrade made it that is not applied: whatever comes of it counts for nothing."""
+        return self.regrade_id is not None and self.state is not AttemptState.JUDGED
+
+    def judged_with(self, submission: Submission) -> str:
+        """The digest of the snapshot that it is judged with, `submission` being its own."""
+        return self.snapshot or submission.snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,7 +421,8 @@ class Conclusion:
     """What came of an attempt.
 
     Attributes:
-        state: JUDGED, which takes verdict, score and evidence, or AWAITING_REVIEW, which has no evidence yet.
+        state: JUDGED, which takes verdict, score and evidence; HELD, which takes verdict and score; or
+            AWAITING_REVIEW. The last two have no evidence yet.
         verdict: the verdict's word.
         score: 0 to 1.
         level: id of the level reached, or None.
@@ -417,8 +446,13 @@ class Conclusion:
         elif self.state is AttemptState.AWAITING_REVIEW:
             if self.evidence is not None:
                 raise ValueError(f"nothing is signed while a review is open, got {self}")
+        elif self.state is AttemptState.HELD:
+            if not self.verdict or self.score is None or self.evidence is not None:
+                raise ValueError(f"what is held has a verdict, a score and no evidence, got {self}")
         else:
-            raise ValueError(f"expected a conclusion that is judged or awaiting review, got {self.state}")
+            raise ValueError(
+                f"expected a conclusion that is judged, held or awaiting review, got {self.state}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""Scoring: results and reviewers' marks become points, levels and a verdict.
+"""Scoring: results, static checks and reviewers' marks become points, levels and a verdict.
 
-Comes in: the rubric, results, marks. Goes out: one `Assessment`. Pure and exact (fractions, never floats),
-so that a stored run can be scored again by tomorrow's code. One more test passed, or one more mark given,
-never lowers a score, a level or a verdict; the order of results and of criteria never matters.
+Comes in: the rubric, results, marks, checks. Goes out: one `Assessment`. Pure and exact (fractions, never
+floats), so that a stored run can be scored again by tomorrow's code. One more test or check passed, or one
+more mark given, never lowers a score, a level or a verdict; the order of results and of criteria never
+matters.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from assessor.errors import ManifestStale, MarkInvalid
+from assessor.inspection import CheckResult
 from assessor.results import TestResult
 from assessor.rubric import Criterion, Level, Rubric, ScoredBy
 
@@ -31,6 +33,7 @@ class GivenBy(StrEnum):
 
     TESTS = "tests"
     REVIEW = "review"
+    STATIC = "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +61,9 @@ class CriterionScore:
         criterion_id: id in the rubric.
         fraction: 0 to 1 of the criterion, or None while its review is open.
         level: id of the highest level reached, or None.
-        passed: tests passed, or marks given.
-        total: tests there are, or marks that could be given.
-        given_by: tests or review.
+        passed: tests or checks passed, or marks given.
+        total: tests or checks there are, or marks that could be given.
+        given_by: tests, review or static.
         points: what it adds to the total, 0 to the criterion's weight.
     """
 
@@ -93,14 +96,20 @@ class Assessment:
     gates_missed: tuple[str, ...]
 
 
-def score(rubric: Rubric, results: Sequence[TestResult], marks: Sequence[Mark] = ()) -> Assessment:
-    """The assessment of these results and marks; of two marks for one criterion the last counts.
+def score(
+    rubric: Rubric,
+    results: Sequence[TestResult],
+    marks: Sequence[Mark] = (),
+    checks: Sequence[CheckResult] = (),
+) -> Assessment:
+    """The assessment of these results, marks and checks; of two marks for one criterion the last counts.
 
     Raises:
         MarkInvalid: a mark is for no criterion scored by review, or out of its range.
         ManifestStale: a result feeds a criterion that the rubric does not score by tests, or one of those
-            is fed by no points at all.
+            is fed by no points at all; or the checks are not the rubric's own, each once.
     """
+    _require_own(rubric, checks)
     given = _marks(rubric, marks)
     fed = {criterion.id for criterion in rubric.criteria if criterion.scored_by is ScoredBy.TESTS}
     for result in results:
@@ -112,6 +121,8 @@ def score(rubric: Rubric, results: Sequence[TestResult], marks: Sequence[Mark] =
     criteria = tuple(
         _by_tests(rubric, criterion, results)
         if criterion.scored_by is ScoredBy.TESTS
+        else _by_checks(criterion, checks)
+        if criterion.scored_by is ScoredBy.STATIC
         else _by_review(criterion, given.get(criterion.id))
         for criterion in rubric.criteria
     )
@@ -178,6 +189,36 @@ def _by_tests(rubric: Rubric, criterion: Criterion, results: Sequence[TestResult
         passed=sum(result.passed for result in feeding),
         total=len(feeding),
         given_by=GivenBy.TESTS,
+        points=criterion.weight * fraction,
+    )
+
+
+def _require_own(rubric: Rubric, checks: Sequence[CheckResult]) -> None:
+    asked = sorted((one.id, check.id, check.points) for one in rubric.criteria for check in one.checks)
+    came = sorted((check.criterion, check.id, check.points) for check in checks)
+    if asked != came:
+        # Nothing empty is true: a run whose sources nobody looked at would otherwise seem clean, or faulty.
+        raise ManifestStale(
+            f"rubric {rubric.id}: expected the static checks {_named(asked)}, got {_named(came)}"
+        )
+
+
+def _named(checks: Sequence[tuple[str, str, int]]) -> str:
+    return ", ".join(f"{criterion}/{check} ({points})" for criterion, check, points in checks) or "none"
+
+
+def _by_checks(criterion: Criterion, checks: Sequence[CheckResult]) -> CriterionScore:
+    feeding = [check for check in checks if check.criterion == criterion.id]
+    fraction = Fraction(
+        sum(check.points for check in feeding if check.passed), sum(check.points for check in feeding)
+    )
+    return CriterionScore(
+        criterion_id=criterion.id,
+        fraction=fraction,
+        level=reached(criterion.levels, fraction),
+        passed=sum(check.passed for check in feeding),
+        total=len(feeding),
+        given_by=GivenBy.STATIC,
         points=criterion.weight * fraction,
     )
 

@@ -163,8 +163,8 @@ def evidence(
     if row is None:
         raise NotFound(f"attempt {attempt_id}: expected evidence, an award rests on it; there is none")
     record, run, envelope = (parts.blobs.get(name) for name in (row.record, row.run, row.envelope))
-    submission = parts.store.submission(parts.store.attempt(attempt_id).submission_id)
-    frozen = judging.thaw(submission.snapshot, parts)
+    attempt = parts.store.attempt(attempt_id)
+    frozen = judging.thaw(attempt.judged_with(parts.store.submission(attempt.submission_id)), parts)
     # The achievement's picture, never the award's: who was given this link was not given that one.
     badge = min(one.achievement_id for one in shown)
     card = page.Card(

@@ -5,9 +5,9 @@ digest; the bell that wakes workers is in `jobs`. Every method is one transactio
 
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what workers
 do to attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
-have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`. People
-are in `users`, `cohorts`, `invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them
-together are `Store`.
+have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`, what
+was judged again on another version of its task in `regrades`. People are in `users`, `cohorts`,
+`invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, awards, leases, schema
+from assessor import admission, attempts, awards, leases, ledger, queued, schema
 from assessor.attempts import Attempts
 from assessor.audit import Audit
 from assessor.awards import Awards
@@ -28,6 +28,7 @@ from assessor.invitations import Invitations
 from assessor.learners import Learners
 from assessor.leases import SKEW, Leases
 from assessor.passes import Passes
+from assessor.regrades import Regrades
 from assessor.revocations import Revocations
 from assessor.schema import (
     OPEN,
@@ -73,6 +74,7 @@ class Store(
     Passes,
     Awards,
     Revocations,
+    Regrades,
     Users,
     Cohorts,
     Invitations,
@@ -100,6 +102,7 @@ class Store(
         rate: Rate | None = None,
         dedupe: bool = False,
         key: admission.Key | None = None,
+        alike: Collection[str] = (),
     ) -> tuple[Submission, Attempt, tuple[str, ...]]:
         """Keep a submission and queue its first attempt, if the task's policy allows one more try.
 
@@ -116,6 +119,7 @@ class Store(
                 snapshot, with its newest attempt, where there is one that uses a try.
             key: what the client calls it; give the submission back that it stands for already, with its
                 newest attempt.
+            alike: snapshots that stand under this version too and hold the same task.
 
         Returns:
             The submission, its attempt, and the ids of the attempts that it superseded.
@@ -124,6 +128,7 @@ class Store(
             TryRefused: no try is left, or not yet; the text says when.
             RateLimited: too many of late; the text says when to come back.
             KeyReused: the key stands for something else that was asked.
+            FileInvalid: results stand under this version of the task with another content.
             NotFound: no such learner.
         """
         with self.writing() as connection:
@@ -135,6 +140,7 @@ class Store(
                 same = admission.same(connection, learner_id, task_id, snapshot, bundle)
                 if same is not None:
                     return same, attempts.newest(connection, same.id), ()
+            admission.check_version(connection, task_id, task_version, snapshot, alike)
             if rate is not None:
                 admission.check_rate(connection, learner_id, rate, now)
             replaced = admission.supersede(connection, learner_id, task_id, by=id, now=now)
@@ -157,7 +163,7 @@ class Store(
             # Another learner's erased copy of the same bytes may wait for its removal.
             connection.execute(schema.doomed.delete().where(schema.doomed.c.digest.in_([bundle, snapshot])))
             turns = [one.turn for one in replaced if one.queue_class is queue_class]
-            attempt = _queue(
+            attempt = queued.add(
                 connection,
                 attempt_id,
                 id,
@@ -171,13 +177,15 @@ class Store(
     def regrade(self, submission_id: str, *, attempt_id: str, now: datetime) -> Attempt:
         """A new attempt that runs a submission again; those before it stay, their marks are taken over.
 
+        It is judged with the task that the newest one before it was judged with.
+
         Raises:
             NotFound: no such submission, or its learner was erased and the files with them.
         """
         with self.writing() as connection:
-            learner_id = _present(connection, submission_id)
+            learner_id = queued.learner(connection, submission_id)
             before = attempts.newest(connection, submission_id)
-            attempt = _queue(
+            attempt = queued.add(
                 connection,
                 attempt_id,
                 submission_id,
@@ -185,8 +193,9 @@ class Store(
                 queue_class=Class.REGRADE,
                 turn=leases.turn(connection, learner_id, Class.REGRADE),
                 now=now,
+                judged_with=queued.same_as(before),
             )
-            _copy_marks(connection, before.id, attempt.id)
+            queued.copy_marks(connection, before.id, attempt.id)
             return attempt
 
     def rescore(self, attempt_id: str, *, new_id: str, now: datetime) -> Attempt:
@@ -200,13 +209,18 @@ class Store(
         """
         with self.writing() as connection:
             before = leases.read_attempt(connection, attempt_id)
-            _present(connection, before.submission_id)
+            queued.learner(connection, before.submission_id)
             source = before
+            if before.on_trial:
+                raise NotFound(
+                    f"attempt {attempt_id}: expected one that counts, it is {before.state} by a regrade of "
+                    "its task"
+                )
             if before.events_of is not None:
                 source = leases.read_attempt(connection, before.events_of)
             if source.run_epoch is None:
                 raise NotFound(f"attempt {source.id}: expected the events of a finished run, it has none")
-            attempt = _queue(
+            attempt = queued.add(
                 connection,
                 new_id,
                 before.submission_id,
@@ -215,10 +229,11 @@ class Store(
                 queue_class=Class.NORMAL,
                 turn=0,
                 now=now,
+                judged_with=queued.same_as(before),
                 events_of=source.id,
                 grace=RESCORE_GRACE,
             )
-            _copy_marks(connection, before.id, attempt.id)
+            queued.copy_marks(connection, before.id, attempt.id)
             return attempt
 
     def add_mark(
@@ -230,7 +245,7 @@ class Store(
             NotFound: no such attempt, or it is judged or unjudged: rescore it and mark the new attempt.
         """
         with self.writing() as connection:
-            open_ = sa.and_(_A.id == attempt_id, _A.state.in_(OPEN))
+            open_ = sa.and_(_A.id == attempt_id, _A.state.in_((*OPEN, AttemptState.HELD)))
             # Written, so that the attempt cannot be concluded between this look and the mark.
             changed = connection.execute(
                 schema.attempts.update().where(open_).values(number=_A.number)
@@ -294,6 +309,8 @@ def digests(connection: sa.Connection) -> frozenset[str]:
         _S.snapshot,
         _S.bundle,
         _A.report,
+        _A.snapshot,
+        ledger.regrades.c.snapshot,
         *(schema.evidence.c[name] for name in ("record", "run", "envelope")),
     )
     found: set[str] = set()
@@ -307,56 +324,3 @@ def digests(connection: sa.Connection) -> frozenset[str]:
 
 def _since(then: datetime, now: datetime) -> int:
     return max(0, int((now - then).total_seconds()))
-
-
-def _present(connection: sa.Connection, submission_id: str) -> str:
-    """The id of the learner whose submission this is, not erased, and locked."""
-    learner_id = attempts.read_submission(connection, submission_id).learner_id
-    # Locked, so that two new attempts of one submission get different numbers.
-    name = sa.select(schema.learners.c.name).where(schema.learners.c.id == learner_id).with_for_update()
-    if connection.execute(name).scalar() is None:
-        raise NotFound(f"submission {submission_id}: its learner was erased, and its files with them")
-    return learner_id
-
-
-def _queue(
-    connection: sa.Connection,
-    id: str,
-    submission_id: str,
-    *,
-    kind: Kind,
-    queue_class: Class,
-    turn: int,
-    now: datetime,
-    events_of: str | None = None,
-    grace: timedelta = timedelta(0),
-) -> Attempt:
-    query = sa.select(sa.func.coalesce(sa.func.max(_A.number), 0)).where(_A.submission_id == submission_id)
-    number = connection.execute(query).scalar_one() + 1
-    connection.execute(
-        schema.attempts.insert().values(
-            id=id,
-            submission_id=submission_id,
-            number=number,
-            kind=kind,
-            queue_class=queue_class,
-            turn=turn,
-            state=AttemptState.QUEUED,
-            epoch=1,
-            faults=0,
-            lost=0,
-            events=0,
-            events_of=events_of,
-            queued_at=now,
-            not_before=now + grace,
-        )
-    )
-    return leases.read_attempt(connection, id)
-
-
-def _copy_marks(connection: sa.Connection, source: str, target: str) -> None:
-    table = schema.marks
-    names = ["criterion", "marks", "reviewer", "comment", "given_at"]
-    chosen = sa.select(sa.literal(target), *(table.c[name] for name in names))
-    chosen = chosen.where(table.c.attempt_id == source).order_by(table.c.seq)
-    connection.execute(table.insert().from_select(["attempt_id", *names], chosen))

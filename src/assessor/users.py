@@ -13,7 +13,7 @@ Whatever changes what an account may do signs it out: nobody goes on under what 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -157,8 +157,9 @@ class Users(Sessions, Tokens):
 
     def user_of_learner(self, learner_id: str) -> User | None:
         """The account of a learner, or None."""
+        query = sa.select(accounts.users).where(_U.learner_id == learner_id)
         with self.reading() as connection:
-            row = connection.execute(sa.select(accounts.users).where(_U.learner_id == learner_id)).first()
+            row = connection.execute(query).first()
         return None if row is None else as_user(row)
 
     def users(self, after: str | None = None, limit: int = 100) -> tuple[User, ...]:
@@ -256,15 +257,16 @@ class Users(Sessions, Tokens):
         """
         with self.writing() as connection:
             sessions.lock_active(connection, id)
-            name = connection.execute(sa.select(_L.name).where(_L.id == learner_id).with_for_update())
-            if name.scalar() is None:
+            present = sa.select(_L.name).where(_L.id == learner_id).with_for_update()
+            if connection.execute(present).scalar() is None:
                 raise NotFound(
                     f"expected the id of a learner, got {learner_id!r}: the store has none, or erased"
                 )
             try:
                 with connection.begin_nested():
-                    link = accounts.users.update().where(_U.id == id).values(learner_id=learner_id)
-                    connection.execute(link)
+                    connection.execute(
+                        accounts.users.update().where(_U.id == id).values(learner_id=learner_id)
+                    )
             except sa.exc.IntegrityError as error:
                 raise AccountRefused(
                     f"user {id}: expected a learner without an account, {learner_id} has one"
@@ -317,59 +319,6 @@ def as_user(row: sa.Row[Any]) -> User:
     """The user in a row of all columns of `users`."""
     values = {name: getattr(row, name) for name in User.__dataclass_fields__}
     return User(**{**values, "roles": frozenset(map(Role, row.roles))})
-
-
-#: What belongs to an account and goes with it, by what an export calls it.
-_BELONGS = {
-    "sessions": accounts.sessions,
-    "sign_in_links": accounts.sign_in_links,
-    "tokens": accounts.tokens,
-    "identities": accounts.identities,
-    "memberships": accounts.memberships,
-    "submission_keys": accounts.submission_keys,
-}
-#: What is not told of a row: nobody needs it, and it is what is compared with a secret.
-_KEPT_BACK = {"password", "email_key", "csrf", "digest"}
-
-
-def exported(connection: sa.Connection, learner_id: str) -> Mapping[str, list[dict[str, Any]]]:
-    """What is kept of a learner's account for their export: columns as they are, by kind."""
-    found = {"users": _told(connection, sa.select(accounts.users).where(_U.learner_id == learner_id))}
-    names = [row["id"] for row in found["users"]]
-    for kind, table in _BELONGS.items():
-        found[kind] = _told(connection, sa.select(table).where(table.c.user_id.in_(names)))
-    for session in found["sessions"]:
-        del session["id"]  # the digest of its secret
-    found["audit"] = [dict(row._mapping) for row in audit.exported(connection, names)]
-    told = accounts.deliveries
-    columns = (told.c.id, told.c.event, told.c.payload, told.c.state, told.c.created_at)
-    found["deliveries"] = [
-        {**row._mapping, "payload": row.payload.decode(errors="replace")}
-        for row in connection.execute(
-            sa.select(*columns).where(told.c.learner_id == learner_id).order_by(told.c.seq)
-        )
-    ]
-    return found
-
-
-def erase(connection: sa.Connection, learner_id: str) -> None:
-    """Remove a learner's account with all that belongs to it, and the messages that told of them."""
-    # Locked, so that nobody is signed in by it meanwhile.
-    query = sa.select(_U.id).where(_U.learner_id == learner_id).with_for_update()
-    names = list(connection.execute(query).scalars())
-    for table in _BELONGS.values():
-        connection.execute(table.delete().where(table.c.user_id.in_(names)))
-    audit.erase(connection, names)
-    connection.execute(accounts.users.delete().where(_U.id.in_(names)))
-    told = accounts.deliveries
-    connection.execute(told.delete().where(told.c.learner_id == learner_id))
-
-
-def _told(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in row._mapping.items() if name not in _KEPT_BACK}
-        for row in connection.execute(query)
-    ]
 
 
 def _roles(roles: Iterable[Role]) -> frozenset[Role]:

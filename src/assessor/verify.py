@@ -18,7 +18,8 @@ from fractions import Fraction
 from assessor import digest, proof
 from assessor import evidence as records
 from assessor.errors import VerificationFailed
-from assessor.evidence import ByReview, ByTests, Record, RecordCriterion, RecordTest
+from assessor.evidence import ByReview, ByStatic, ByTests, Record, RecordCriterion, RecordTest
+from assessor.record import RecordCheck
 from assessor.signer import PublicKey
 
 #: By how much the clock of a machine that judged may be ahead of the one where a key was retired.
@@ -52,7 +53,7 @@ CHECKS = tuple(
             ("record-form", "The record says nothing but what its format knows, in its one form."),
             ("run-form", "The run says nothing but what its format knows, in its one form."),
             ("key", "The key that signed it was not yet retired when the run ended."),
-            ("arithmetic", "Points, total, gates and verdict follow from the test results and marks."),
+            ("arithmetic", "Points, total, gates and verdict follow from test results, checks and marks."),
             ("submission", "It belongs to the submission that you asked about, not to another."),
             ("bundle", "The submitted files are those that were judged."),
             ("snapshot", "The task, tests and rubric are those that they were judged by."),
@@ -200,6 +201,12 @@ def compare(old: bytes, new: bytes) -> Comparison:
                 "near a limit"
             )
         causes.append(changed)
+    was, now = _looked(before), _looked(after)
+    causes += [
+        f"the static check {name}: {was.get(name, 'not there')} then, {now.get(name, 'not there')} now"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
     if not causes:
         causes.append(_judged(before, after))
     return Comparison(same=False, causes=tuple(causes), tests=tests)
@@ -273,8 +280,27 @@ def _arithmetic(record: Record) -> None:
                 f"test {test.position}: expected it to feed a criterion scored by tests, "
                 f"got {test.criterion!r}",
             )
+    checks = () if record.static is None else record.static.checks
+    named = {(check.criterion, check.id) for check in checks}
+    _expect("static checks, each once", len(checks), len(named))
+    for check in checks:
+        name = f"check {check.criterion}/{check.id}"
+        if check.passed != (check.reason is None):
+            raise VerificationFailed(
+                "arithmetic", f"{name}: expected a reason if and only if it did not pass"
+            )
+        fed = by_id.get(check.criterion)
+        if fed is None or not isinstance(fed.given_by, ByStatic):
+            raise VerificationFailed(
+                "arithmetic",
+                f"{name}: expected it to feed a criterion scored by static checks, got {check.criterion!r}",
+            )
     for criterion in record.criteria:
-        _criterion(criterion, [test for test in record.tests if test.criterion == criterion.id])
+        _criterion(
+            criterion,
+            [test for test in record.tests if test.criterion == criterion.id],
+            [check for check in checks if check.criterion == criterion.id],
+        )
     decision = record.decision
     total = sum((criterion.points for criterion in record.criteria), Fraction(0)) / 100
     _expect("total", total, decision.total)
@@ -288,7 +314,7 @@ def _arithmetic(record: Record) -> None:
     _expect("verdict", "passed" if passed else "failed", decision.verdict)
 
 
-def _criterion(criterion: RecordCriterion, tests: list[RecordTest]) -> None:
+def _criterion(criterion: RecordCriterion, tests: list[RecordTest], checks: list[RecordCheck]) -> None:
     name = f"criterion {criterion.id}"
     given = criterion.given_by
     if isinstance(given, ByReview):
@@ -297,6 +323,14 @@ def _criterion(criterion: RecordCriterion, tests: list[RecordTest]) -> None:
                 "arithmetic", f"{name}: expected at most all marks, got {given.marks} of {given.of}"
             )
         fraction = Fraction(given.marks, given.of)
+    elif isinstance(given, ByStatic):
+        _expect(f"{name}, checks", len(checks), given.of)
+        _expect(f"{name}, checks passed", sum(check.passed for check in checks), given.passed)
+        if not checks:
+            raise VerificationFailed("arithmetic", f"{name}: expected static checks, got none")
+        fraction = Fraction(
+            sum(check.points for check in checks if check.passed), sum(check.points for check in checks)
+        )
     else:
         _expect(f"{name}, tests", len(tests), given.of)
         _expect(f"{name}, tests passed", sum(test.passed for test in tests), given.passed)
@@ -334,6 +368,9 @@ def _made_of(record: Record) -> list[tuple[str, object]]:
         ("the recipe of the grader's image", sandbox.grader.recipe),
         *((f"the limit {name}", value) for name, value in asdict(record.limits).items()),
         ("the seed", record.seed),
+        ("the analyser of sources", None if record.static is None else record.static.analyser),
+        ("the analyser's Python", None if record.static is None else record.static.python),
+        ("the analyser's ruff", None if record.static is None else record.static.ruff),
     ]
 
 
@@ -343,6 +380,15 @@ def _told(test: RecordTest | None) -> str:
     if test.passed:
         return "passed"
     return f"failed ({test.reason.value})" if test.reason is not None else "failed"
+
+
+def _looked(record: Record) -> dict[str, str]:
+    """What static checks came to, by name."""
+    checks = () if record.static is None else record.static.checks
+    return {
+        f"{one.criterion}/{one.id}": "passed" if one.reason is None else f"failed ({one.reason.value})"
+        for one in checks
+    }
 
 
 def _judged(before: Record, after: Record) -> str:

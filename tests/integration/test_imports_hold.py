@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from assessor import catalog
-from assessor.authoring import exercism, imported, kattis, lock, prove
+from assessor.authoring import exercism, imported, kattis, lock, prove, quixbugs
 from assessor.authoring.imported import Imported
 from assessor.errors import FileInvalid
 from assessor.sandbox.protocol import Sandbox
 from assessor.sandbox.unsafe_local import UnsafeLocal
-from tests import boxes
+from tests import boxes, quix
 
 ROOT = Path(__file__).parents[2]
 CHECKER = """import sys
@@ -146,3 +146,45 @@ def test_package_of_a_compiled_language_holds_in_its_profile(
     with boxes.box() as sandbox:
         proof = proven(root, made, sandbox)
     assert [one.folder for one in proof.tried if not one.failed] == [one.folder for one in proof.tried[:1]]
+
+
+@pytest.mark.docker
+def test_mistakes_of_a_collection_fail_and_what_is_mended_passes(root: Path, tmp_path: Path) -> None:
+    double, last = quixbugs.programs(quix.written(tmp_path / "copy"))
+    with boxes.box() as sandbox:
+        proofs = [proven(root, quixbugs.read(program), sandbox) for program in (double, last)]
+    assert [{one.folder: len(one.failed) for one in proof.tried} for proof in proofs] == [
+        # Of 0 and 3 doubled, 3 never comes to its end; the case that takes long does not count.
+        {"solutions/fixed": 0, "starter": 1, "faulty/nothing": 2},
+        {"solutions/fixed": 0, "starter": 1, "faulty/nothing": 2},
+    ]
+
+
+def test_refactoring_exercise_holds_with_a_stub_that_passes_everything(root: Path, tmp_path: Path) -> None:
+    works = "def one():\n    return 1\n"
+    folder = made_of(
+        tmp_path / "one",
+        {
+            ".meta/config.json": '{"blurb": "Refactor it.", "files": {"solution": ["one.py"], '
+            '"test": ["one_test.py"], "example": [".meta/example.py"]}}',
+            ".meta/example.py": works,
+            ".docs/instructions.md": "# Instructions\n\nMake it better.\n",
+            "one.py": works,
+            "one_test.py": "from one import one\n\n\ndef test_one():\n    assert one() == 1\n",
+        },
+    )
+    proof = proven(root, exercism.read(folder), UnsafeLocal())
+    assert [one.folder for one in proof.tried if not one.failed] == ["solutions/example", "starter"]
+
+
+def test_submission_that_fails_in_another_way_than_its_folder_says_is_found(
+    root: Path, tmp_path: Path
+) -> None:
+    wrong = {"submissions/run_time_error/wrong.py": "print(7)\n"}
+    plain = PACKAGE | {"problem.yaml": "name: Square\nlicense: cc0\n"}
+    work = {path: text for path, text in PYTHON.items() if "minus" not in path}
+    (made,) = kattis.read(made_of(tmp_path / "square", plain, work | wrong))
+    with pytest.raises(FileInvalid) as caught:
+        proven(root, made, UnsafeLocal())
+    assert "faulty/run-time-error-wrong: expected the first failure to be" in str(caught.value)
+    assert "got test_cases.py::test_sample[1]: assertion: Failed: wrong answer: token 1" in str(caught.value)

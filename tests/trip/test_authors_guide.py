@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trip.guide import Shell, follow, steps
 from tests.trip.shop import ROOT
-from tests.trip.test_issuers_guide import Shell, as_pattern, steps
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 GUIDE = ROOT / "docs" / "authors.md"
@@ -29,9 +29,4 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 def test_guide_takes_an_author_from_nothing_to_a_proven_task(shell: Shell) -> None:
     done = list(steps(GUIDE.read_text()))
     assert sum(step.name is None for step in done) >= 12
-    for step in done:
-        if step.name is not None:
-            shell.write(step.name, step.text)
-            continue
-        said = shell.run(step.text)
-        assert as_pattern(step.shown).fullmatch(said), f"{GUIDE.name}:{step.line}: {step.text}\n{said}"
+    follow(GUIDE, done, shell)

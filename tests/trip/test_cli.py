@@ -471,11 +471,14 @@ def test_doctor_tries_the_sandbox_from_inside(shop: Shop) -> None:
     assert len(told["guarantees"]) >= 60
 
 
+LEARNERS = "sandbox: expected a learner's, one of c-cpp, java, node, python, python-data"
+
+
 @pytest.mark.parametrize(
     ("profile", "environment", "words"),
     [
-        ("cobol", {}, "sandbox: expected a learner's, one of c-cpp, java, node, python, got 'cobol'"),
-        ("grader", {}, "sandbox: expected a learner's, one of c-cpp, java, node, python, got 'grader'"),
+        ("cobol", {}, f"{LEARNERS}, got 'cobol'"),
+        ("grader", {}, f"{LEARNERS}, got 'grader'"),
         ("python", {"ASSESSOR_SANDBOX": "unsafe_local"}, "expected a sandbox that isolates"),
     ],
 )

@@ -163,3 +163,18 @@ def test_preview_shows_before_failure_and_pass(desk: Desk, function: str, tmp_pa
         str(tmp_path / "pages" / name) for name in ("index.html", "failed.html", "passed.html")
     ]
     assert "NotImplementedError" in (tmp_path / "pages/failed.html").read_text()
+
+
+def test_findings_in_sources_are_told_by_file_line_rule_and_what_to_do(desk: Desk) -> None:
+    name = "refactor-billing"
+    shutil.copytree(ROOT / "tasks" / name, desk.root / "tasks" / name)
+    shutil.copy(ROOT / f"rubrics/{name}.yaml", desk.root / "rubrics")
+    said = desk.run("grade", name, desk.root / "tasks" / name / "starter")
+    assert said.status == 1
+    assert "failed, 40 %" in said.out
+    assert "billing.py:1: F401: `math` imported but unused. Remove unused import: `math`." in said.out
+    assert "billing.py:47: duplication: Lines 47 to 65 say the same as lines 10 to 28" in said.out
+    shown = desk.done("tasks", "preview", name, "--out", desk.root / "pages")
+    assert shown.out.count(".html") == 3
+    assert "<code>billing.py:1</code>" in (desk.root / "pages/failed.html").read_text()
+    desk.done("grade", name, desk.root / "tasks" / name / "solutions/classes")

@@ -261,7 +261,10 @@ def test_proof_holds_when_all_is_as_it_must_be(root: Path) -> None:
 
 def test_reference_below_full_marks_is_a_problem(root: Path) -> None:
     found = proof(root, scripted(lambda work, seed: [G] if work == "plain" else known_bad(work, seed)))
-    assert found.problems == ("tasks/t/solutions/plain: expected full marks, got failed: test_t.py::test_g",)
+    assert found.problems == (
+        "tasks/t/solutions/plain: expected full marks, got failed: test_t.py::test_g; the first by "
+        "assertion: assert 1 == 2",
+    )
 
 
 def test_starter_with_full_marks_is_a_problem(root: Path) -> None:
@@ -340,6 +343,74 @@ def test_known_bad_work_needs_an_expectation_before_anything_runs(root: Path) ->
     assert sandbox.orders == []
 
 
+FAILURES = "summary: s\ncriteria: [right, edges]\nfailures: "
+
+
+def failing(root: Path, failures: str, *messages: str) -> tuple[str, ...]:
+    """The problems of known-bad work whose tests fail, each with a message, against an expect.yaml."""
+    locked(root, scripted(known_bad))
+    write(root, "tasks/t/faulty/zero/expect.yaml", FAILURES + failures)
+
+    def script(order: Order) -> Iterator[Event | End | BaseException]:
+        bad = order.bundle["solution.py"] in (b"# zero\n", b"# starter\n")
+        yield Collected(tests=TESTS, errors=())
+        for test, message in zip(TESTS, messages, strict=True):
+            yield finished(test.id, passed=not bad, message=message)
+        yield Ended(wall_ms=1, processes=1)
+
+    return prove.prove(catalog.load(root), "t", FakeSandbox(script)).problems
+
+
+WRONG, CRASHED = "wrong answer: 1", "run-time error: 2\nand more"
+
+
+@pytest.mark.parametrize(
+    ("failures", "messages", "problem"),
+    [
+        ('{every: ["assertion: wrong*"]}', (WRONG, WRONG, WRONG, WRONG), None),
+        (
+            '{every: ["assertion: wrong*"]}',
+            (WRONG, CRASHED, WRONG, WRONG),
+            f"expected every failure to be assertion: wrong*, got {F2}: assertion: run-time error: 2",
+        ),
+        ('{every: ["*wrong*", "*: 2"]}', (WRONG, CRASHED, WRONG, WRONG), None),
+        ('{first: ["*wrong*"]}', (WRONG, CRASHED, CRASHED, CRASHED), None),
+        (
+            '{first: ["*wrong*"]}',
+            (CRASHED, WRONG, WRONG, WRONG),
+            f"expected the first failure to be *wrong*, got {F1}: assertion: run-time error: 2",
+        ),
+        ('{some: ["*wrong*"]}', (CRASHED, CRASHED, CRASHED, WRONG), None),
+        (
+            '{some: ["*wrong*", "timeout*"]}',
+            (CRASHED, CRASHED, CRASHED, CRASHED),
+            "expected at least one failure to be *wrong* or timeout*, "
+            f"got {F1}: assertion: run-time error: 2",
+        ),
+    ],
+)
+def test_known_bad_work_must_fail_in_the_way_that_its_author_says(
+    root: Path, failures: str, messages: tuple[str, ...], problem: str | None
+) -> None:
+    found = failing(root, failures, *messages)
+    assert found == (() if problem is None else (f"tasks/t/faulty/zero: {problem}",))
+
+
+@pytest.mark.parametrize(
+    ("at_most", "problem"),
+    [
+        (80, None),
+        (79, "expected at most 79 % of the whole, as starter.at_most says, got 80 %"),
+    ],
+)
+def test_starter_that_works_may_earn_what_reviewers_leave_to_tests(
+    root: Path, at_most: int, problem: str | None
+) -> None:
+    write(root, "tasks/t/task.yaml", f"{FILES['tasks/t/task.yaml']}starter: {{at_most: {at_most}}}\n")
+    found = proof(root, scripted(lambda work, _: [G, H] if work == "zero" else []))
+    assert found.problems == (() if problem is None else (f"tasks/t/starter: {problem}",))
+
+
 # expect.yaml
 
 
@@ -380,13 +451,13 @@ def test_star_stands_for_any_text_and_brackets_for_themselves(root: Path) -> Non
         ("summary: s\ncriteria: [right]\nonly: true\n", '3:1: unknown key "only"'),
         (
             "summary: s\ncriteria: [rigth]\n",
-            '2:12: criteria.0: expected a criterion of rubric r that tests score, got "rigth"; '
-            'did you mean "right"?',
+            "2:12: criteria.0: expected a criterion of rubric r that tests or static checks score, "
+            'got "rigth"; did you mean "right"?',
         ),
         (
             "summary: s\ncriteria: [clear]\n",
-            '2:12: criteria.0: expected a criterion of rubric r that tests score, got "clear"; '
-            "known: edges, right",
+            "2:12: criteria.0: expected a criterion of rubric r that tests or static checks score, "
+            'got "clear"; known: edges, right',
         ),
         (
             'summary: s\ncriteria: [right]\ntests: ["test_t.py::test_F[1]"]\n',
@@ -394,11 +465,25 @@ def test_star_stands_for_any_text_and_brackets_for_themselves(root: Path) -> Non
             'did you mean "test_t.py::test_f[1]"?',
         ),
         (
+            "summary: s\ncriteria: [right]\nfailures: {}\n",
+            "3:1: failures: expected every, first or some, got none of them",
+        ),
+        (
             f'summary: s\ncriteria: [right]\ntests: ["{F1}", "{G}"]\n',
             "2:1: criteria: expected those that the named tests feed: edges, right, got right",
         ),
     ],
-    ids=["missing", "empty", "no-tests", "unknown", "typo", "review", "no-such-test", "other-criteria"],
+    ids=[
+        "missing",
+        "empty",
+        "no-tests",
+        "unknown",
+        "typo",
+        "review",
+        "no-such-test",
+        "no-way",
+        "other-criteria",
+    ],
 )
 def test_wrong_expectation_is_refused_with_its_place(root: Path, text: str, problem: str) -> None:
     with pytest.raises(FileInvalid) as caught:
@@ -415,4 +500,4 @@ def test_text_without_a_star_matches_itself_alone(text: str) -> None:
 
 
 def test_schema_knows_its_keys() -> None:
-    assert set(expect.schema()["properties"]) == {"summary", "criteria", "tests"}
+    assert set(expect.schema()["properties"]) == {"summary", "criteria", "tests", "failures", "static"}

@@ -343,7 +343,8 @@ def test_snapshot_thaws_to_the_same_task(root: Path) -> None:
     loaded = catalog.load(root)
     frozen = catalog.freeze(loaded, "t")
     assert sorted(frozen.files) == [
-        "rubrics/r.yaml", "sandboxes/python/sandbox.yaml", "tasks/t/README.md", "tasks/t/manifest.json",
+        "rubrics/r.yaml", "sandboxes/grader/recipe.json", "sandboxes/python/recipe.json",
+        "sandboxes/python/sandbox.yaml", "tasks/t/README.md", "tasks/t/manifest.json",
         "tasks/t/starter/solution.py", "tasks/t/task.yaml", "tasks/t/tests/test_t.py",
     ]  # fmt: skip
     thawed = catalog.thaw(bundle.unpack(frozen.data, expected=frozen.digest))

@@ -152,6 +152,19 @@ def test_stale_lock_is_told_and_the_brief_is_still_read(world: World) -> None:
     ]
 
 
+def test_test_file_that_cannot_be_collected_explains_why_there_is_no_lock(world: World) -> None:
+    def script(order: Order) -> Iterator[Event | End | BaseException]:
+        yield Collected(tests=(), errors=("test_t.py: test_t.py:3: in <module>\nE   NameError: x",))
+        yield Ended(wall_ms=1, processes=1)
+
+    write(world.root, "tasks/t/tests/test_t.py", SOURCE + "\n\ndef test_i(): ...\n")
+    checked = check.check(catalog.load(world.root), "t", FakeSandbox(script))
+    assert told(checked, Gate.STATIC) == [
+        "tasks/t/tests/test_t.py:3: expected a file that can be collected, got: NameError: x"
+    ]
+    assert {one.state for one in checked.gates[1:-1]} == {State.SKIPPED}
+
+
 def test_name_that_no_learner_is_told_of_is_found(world: World) -> None:
     write(world.root, "tasks/t/README.md", "# Do it\n\nWrite solution.py.\n")
     assert told(world.check(only=[]), Gate.STATIC) == [
@@ -178,7 +191,10 @@ def test_test_file_that_is_no_python_is_told_with_its_line(world: World) -> None
 def test_failing_reference_fails_the_proof_and_leaves_strength_for_later(world: World) -> None:
     world.fails = lambda order, source: (H,) if source == REFERENCE else ()
     checked = world.check()
-    assert told(checked, Gate.PROOF)[0] == f"tasks/t/solutions/other: expected full marks, got failed: {H}"
+    assert told(checked, Gate.PROOF)[0] == (
+        f"tasks/t/solutions/other: expected full marks, got failed: {H}; the first by "
+        "assertion: assert 1 == 2"
+    )
     assert gate(checked, Gate.STRENGTH).state is State.SKIPPED
     assert gate(checked, Gate.FLAKY).state is State.PASSED
 
@@ -202,8 +218,8 @@ def test_image_that_does_not_build_is_told_once_with_its_line(world: World) -> N
     write(world.root, "sandboxes/grader/Dockerfile", "FROM x\n\nRUN apt-get install \\\n  nothing-such\n")
     checked = check.check(catalog.load(world.root), "t", Unbuilt(world.script))
     assert told(checked, Gate.STATIC) == [
-        "sandboxes/grader/Dockerfile:3: image assessor/grader:12ab: expected the image to build, got: Step "
-        "1/2 : FROM x"
+        "sandboxes/grader/Dockerfile:3: image assessor/grader:12ab: expected the image to build, got: E: "
+        "Unable to locate"
     ]
     assert {one.state for one in checked.gates[1:-1]} == {State.SKIPPED}
 

@@ -87,6 +87,21 @@ def test_exercise_becomes_a_task_of_the_catalog(exercise: Path, root: Path) -> N
     assert task.files["LICENSE"] == b"MIT\n"
 
 
+def test_refactoring_exercise_has_a_starter_that_may_work_and_a_reviewer(exercise: Path, root: Path) -> None:
+    configured(exercise, blurb="Refactor a greeter.")
+    made = exercism.read(exercise)
+    imported.write(made, root)
+    tasks = catalog.load(root)
+    task, rubric = tasks.task("exercism-two-fer"), tasks.rubric("exercism-two-fer")
+    assert task.starter_at_most == 50
+    assert [(one.id, one.scored_by, one.weight, one.gate) for one in rubric.criteria] == [
+        ("correct", "tests", 50, 100),
+        ("clear", "review", 50, None),
+    ]
+    assert any(note.startswith("a refactoring exercise: its stub may earn 50 %") for note in made.notes)
+    assert "They give 50 % of the whole; a reviewer gives the rest" in task.brief
+
+
 def test_headings_of_the_brief_go_under_its_title_and_code_stays(exercise: Path) -> None:
     brief = exercism.read(exercise).files["README.md"].decode()
     assert brief.startswith("# Two-Fer\n\n## Instructions\n\n```\n# no heading\n```\n")
@@ -135,7 +150,7 @@ def test_wrong_configuration_is_named_with_line_and_column(exercise: Path) -> No
 
 def test_path_out_of_the_exercise_is_refused(exercise: Path) -> None:
     configured(exercise, files=CONFIG["files"] | {"test": ["../../../LICENSE"]})
-    with pytest.raises(FileInvalid, match="expected paths inside the exercise"):
+    with pytest.raises(FileInvalid, match="expected paths inside the folder"):
         exercism.read(exercise)
 
 

@@ -13,23 +13,26 @@ PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 #: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
 ROOMS = """
     errors waiting settings digest bundle limits logs
-    authored profile rubric manifest rules taskfile task svg requirement badgefile achievement issuer catalog
+    analysis authored profile staticfile rubric manifest rules taskfile task
+    svg requirement badgefile achievement issuer freezing catalog versions
     entry zips tars archive intake
     harness
     sandbox
     pressure memory gauge
-    results scoring record evidence merit
+    results inspection scoring record evidence merit inspector
     signer keyfile proof verify report page
     merkle note openbadges
     schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
-    audit sessions tokens users cohorts invitations grades webhooks learners leases attempts admission store
-    blobs backup personal publish tree keyring passwords gradebook
-    parts judging lease pipeline ahead statuses deserving granting settling awarding roster handout
+    audit sessions tokens users cohorts invitations grades webhooks belongings learners leases attempts
+    admission queued standings regrades store blobs backup personal publish tree keyring passwords gradebook
+    parts judging versioning lease pipeline ahead statuses deserving granting settling awarding regraded
+    regrading roster handout
     pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup web testing
     display display_run display_preview cli_health cli_operate cli_users cli_cohorts cli_web cli_check
-    cli_import cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish
+    cli_import cli_versions cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout
+    cli_publish
     cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()

@@ -378,5 +378,7 @@ def test_schema_prints_one_kind_or_writes_all(root: Path) -> None:
     assert written.stdout.splitlines() == [
         str(root / "s" / f"{kind}.json") for kind in sorted(schemas.SCHEMAS)
     ]
+    assert said(root, "schema", "--markdown").stdout == (ROOT / "docs" / "reference.md").read_text()
     assert said(root, "schema").exit_code == 2
+    assert said(root, "schema", "task", "--markdown").exit_code == 2
     assert said(root, "schema", "task", "--write", str(root / "s")).exit_code == 2

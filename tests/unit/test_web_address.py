@@ -29,6 +29,13 @@ def test_address_of_the_network_is_no_name_of_this_machine() -> None:
     assert site(ASSESSOR_WEB="192.0.2.7:80").hosts == {"192.0.2.7:80"}
 
 
+@pytest.mark.parametrize("every", ["0.0.0.0:8080", "[::]:8080"])
+def test_every_address_is_no_name(every: str) -> None:
+    with pytest.raises(SettingInvalid, match="expected the address that browsers are to use"):
+        site(ASSESSOR_WEB=every)
+    assert site(ASSESSOR_WEB=every, ASSESSOR_WEB_URL="http://a.example:8080").hosts >= {"a.example:8080"}
+
+
 def test_site_behind_tls_goes_by_its_name_alone() -> None:
     found = site(ASSESSOR_WEB_URL="https://learn.example/")
     assert found.url == "https://learn.example"

@@ -198,6 +198,8 @@ def gate(bench: Workbench) -> Found:
             told="not tried",
         )
     start = _hidden_passed(bench, bench.trial("starter")) if bench.task.starter else set()
+    if start >= {test.id for test in bench.frozen.manifest.tests if not test.visible}:
+        start = set()  # a starter that works, to be written better: what it passes excuses no attack
     findings = []
     for at, (name, files) in enumerate(made.items()):
         bench.step(at, len(made), name)

@@ -2,7 +2,8 @@
 
 Comes in: a catalog, a task's id, a sandbox. Goes out: a `Checked`. Steps:
 
-1. static: read it and build its image; what cannot be read or built cannot be run, and is not;
+1. static: read it and build its image; what cannot be read or built cannot be run, and is not. Where the lock
+   does not fit, the tests are collected: those that cannot be are why it cannot be made anew;
 2. proof, attacks, flaky, strength, headroom, leaks: run it; one that fails does not stop those that still
    make sense;
 3. brief: read what learners read.
@@ -30,11 +31,13 @@ from assessor.authoring import (
     proof,
     static,
     strength,
+    trial,
 )
-from assessor.authoring.finding import Found, Gate, Gated, State
+from assessor.authoring.finding import Finding, Found, Gate, Gated, State
 from assessor.authoring.workbench import Workbench
-from assessor.errors import AssessorError, AuthorError, EngineMissing
-from assessor.sandbox.protocol import Sandbox
+from assessor.errors import AssessorError, AuthorError, EngineMissing, ManifestStale
+from assessor.sandbox.protocol import End, Sandbox
+from assessor.task import Task
 
 #: Gates that need no sandbox.
 WITHOUT_SANDBOX = frozenset({Gate.STATIC, Gate.BRIEF})
@@ -158,7 +161,7 @@ def check(
     def skip(gate: Gate, why: str) -> None:
         done.append(Gated(gate=gate, state=State.SKIPPED, found=Found(told=why), seconds=0.0))
 
-    take(Gate.STATIC, lambda: _static(tasks, task_id, sandbox))  # 1
+    take(Gate.STATIC, lambda: _static(tasks, task_id, sandbox, label))  # 1
     made = all("/Dockerfile" not in one.path for one in done[-1].found.findings)
     bench = _workbench(tasks, task_id, sandbox, label=label, step=progress.step) if made else None
     sound = True
@@ -194,12 +197,46 @@ _RUN: dict[Gate, Callable[[Workbench, catalog.Catalog, Asked], Found]] = {
 }
 
 
-def _static(tasks: catalog.Catalog, task_id: str, sandbox: Sandbox | None) -> Found:
-    found = static.gate(tasks, task_id)
+def _static(tasks: catalog.Catalog, task_id: str, sandbox: Sandbox | None, label: str) -> Found:
+    try:
+        found = static.gate(tasks, task_id)
+    except ManifestStale as stale:
+        if sandbox is None:
+            raise
+        task = tasks.task(task_id)
+        findings = image.findings(task, sandbox, tasks.root) or _unlockable(tasks, task, sandbox, label)
+        if not findings:
+            raise
+        return Found(findings=findings, told=str(stale))
     if sandbox is None:
         return found
     unmade = image.findings(tasks.task(task_id), sandbox, tasks.root)
     return replace(found, findings=(*found.findings, *unmade))
+
+
+def _unlockable(tasks: catalog.Catalog, task: Task, sandbox: Sandbox, label: str) -> tuple[Finding, ...]:
+    """Why a task without a lock can have none: test files that a reference could not be tested with, or a run
+    that came to no end."""
+    if not task.solutions:
+        return ()
+    folder = f"solutions/{task.solutions[0]}"
+    made = trial.run(
+        trial.unlocked(tasks, task),
+        trial.work(task, folder),
+        where=f"tasks/{task.id}/{folder}",
+        sandbox=sandbox,
+        label=label,
+    )
+    if made.end is not End.COMPLETE:
+        return (
+            Finding(
+                path=made.where,
+                problem="expected a run that comes to its end within the task's limits, got the end "
+                f"{made.end.value}",
+                mend="let the tests ask for less, and keep and print less",
+            ),
+        )
+    return tuple(proof.uncollected([made], tests=f"tasks/{task.id}/tests"))
 
 
 def _gated(gate: Gate, path: str, run: Callable[[], Found]) -> Gated:
@@ -236,7 +273,7 @@ def _workbench(
     return Workbench(task=task, frozen=frozen, sandbox=sandbox, label=label, step=step)
 
 
-def _readable(tasks: catalog.Catalog, task_id: str) -> Any:
+def _readable(tasks: catalog.Catalog, task_id: str) -> Task | None:
     try:
         return tasks.task(task_id)
     except AuthorError:

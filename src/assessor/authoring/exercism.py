@@ -25,7 +25,7 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
-from assessor import authored, catalog
+from assessor import authored
 from assessor.authoring import imported
 from assessor.authoring.imported import Imported
 from assessor.errors import FileInvalid
@@ -40,6 +40,15 @@ _OF_THE_TRACK = re.compile(r"\.meta/|\.approaches/|\.articles/|\.gitignore$")
 _MAPPED = (".meta/config.json",)
 #: Minutes by level: a guess, since an exercise does not say.
 _MINUTES = {"beginner": 30, "intermediate": 60, "advanced": 120}
+
+#: How the blurb of an exercise begins whose stub works already: it is to be made better, which no test sees.
+_REFACTORING = re.compile(r"refactor\b", re.IGNORECASE)
+_REVIEW = (
+    "1 mark each: names say what they mean; one function has one job; nothing is said twice; it is shorter or"
+)
+_REVIEW += " plainer than the code that it began with."
+#: Percent from which such an exercise is passed: all tests and half of the marks.
+_REFACTORED = 75
 
 #: Makes every test visible, and leaves out those that the exercise itself skips.
 _CONFTEST = '''"""The exercise shows all its tests to learners; what it skips itself counts for nothing."""
@@ -143,6 +152,12 @@ def read(folder: Path, *, prefix: str = PREFIX) -> Imported:
     ]
     notes += [f"files.invalidator: {path} is not kept apart" for path in files.invalidator]
     notes += _left_out(folder, {*stub, *tests, *files.example})
+    review = _REVIEW if _REFACTORING.match(model.blurb) else ""
+    if review:
+        notes.append(
+            f"a refactoring exercise: its stub may earn {imported.TESTED} % (starter.at_most), a reviewer "
+            "gives the rest; read the rubric"
+        )
     reference = stub | {
         target: _bytes(folder, source) for target, source in zip(files.solution, files.example, strict=True)
     }
@@ -164,7 +179,13 @@ def read(folder: Path, *, prefix: str = PREFIX) -> Imported:
     return Imported(
         task_id=task_id,
         files=made,
-        rubric=imported.rubric(task_id, title, description="All tests of the exercise pass.", pass_from=100),
+        rubric=imported.rubric(
+            task_id,
+            title,
+            description="All tests of the exercise pass.",
+            pass_from=_REFACTORED if review else 100,
+            review=review,
+        ),
         notes=tuple(notes),
     )
 
@@ -190,6 +211,7 @@ def _task(task_id: str, title: str, model: ConfigModel, level: str) -> bytes:
                 "class": "practice",
                 "feedback": {"visible": "full", "hidden": "counts"},
             },
+            **({"starter": {"at_most": imported.TESTED}} if _REFACTORING.match(model.blurb) else {}),
         }
     )
 
@@ -211,7 +233,11 @@ def _brief(folder: Path, title: str, model: ConfigModel, track: Path | None, not
             f"{folder}/.docs/instructions.md", "expected what the exercise asks for, got nothing"
         )
     asked = ", ".join(f"`{path}`" for path in model.files.solution)
-    parts.append(f"## How it is judged\n\nHand in {asked}. All tests can be seen, and all must pass.")
+    judged = f"Hand in {asked}. All tests can be seen, and all must pass."
+    if _REFACTORING.match(model.blurb):
+        judged += f" They give {imported.TESTED} % of the whole; a reviewer gives the rest:"
+        judged += f"\n\n{_REVIEW}"
+    parts.append(f"## How it is judged\n\n{judged}")
     parts.append("## Where it comes from\n\n" + "\n".join(_origin(model)))
     return ("\n\n".join(parts) + "\n").encode()
 
@@ -326,15 +352,4 @@ def _licence(folder: Path, track: Path | None) -> bytes | None:
 
 
 def _bytes(folder: Path, path: str) -> bytes:
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts:
-        raise FileInvalid(f"{folder}/.meta/config.json", f'expected paths inside the exercise, got "{path}"')
-    place = folder / path
-    if any(one.is_symlink() for one in (place, *place.parents) if one != folder and folder in one.parents):
-        raise FileInvalid(f"{folder}/{path}", "expected a regular file, got a link")
-    try:
-        if place.stat().st_size > catalog.FOLDER_BYTES:
-            raise FileInvalid(f"{folder}/{path}", f"expected at most {catalog.FOLDER_BYTES} bytes, got more")
-        return place.read_bytes()
-    except OSError as error:
-        raise FileInvalid(f"{folder}/{path}", f"expected a file, got: {error.strerror}") from error
+    return imported.source(folder, path, named_in=".meta/config.json")

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from assessor import catalog, pipeline, report, results, scoring
+from assessor import catalog, inspector, pipeline, report, results, scoring
+from assessor.inspection import CheckResult
 from assessor.results import TestResult
 from assessor.sandbox.protocol import End, Event, Sandbox
 from assessor.scoring import Assessment
@@ -29,6 +30,7 @@ class Graded:
         results: one for each test of the manifest, in its order.
         assessment: what they come to; criteria that a person marks are open.
         problems: why test files could not be collected; can hold hidden tests.
+        checks: what static checks found.
     """
 
     frozen: catalog.Frozen
@@ -36,15 +38,16 @@ class Graded:
     results: tuple[TestResult, ...]
     assessment: Assessment
     problems: tuple[str, ...]
+    checks: tuple[CheckResult, ...] = ()
 
     def feedback(self) -> report.Feedback:
         """What the task's policy lets the learner see."""
-        return report.feedback(self.frozen.task.policy, self.results, self.assessment)
+        return report.feedback(self.frozen.task.policy, self.results, self.assessment, checks=self.checks)
 
     def everything(self) -> report.Feedback:
         """The same with every test in full, hidden ones too: for authors, never for learners."""
         policy = replace(self.frozen.task.policy, visible=Feedback.FULL, hidden=Feedback.COUNTS)
-        told = report.feedback(policy, self.results, self.assessment)
+        told = report.feedback(policy, self.results, self.assessment, checks=self.checks)
         shown = [replace(one, visible=True) for one in self.results]
         return replace(told, tests=report.feedback(policy, shown, self.assessment).tests)
 
@@ -72,8 +75,10 @@ def grade(
         on_again: called before the second run, if there is one: the events of the first count no more.
 
     Raises:
-        SandboxFault, ImageFault, EngineMissing: the run could not be made.
+        SandboxFault, ImageFault, EngineMissing, ToolMissing: the run could not be made.
     """
+    looked = inspector.inspect(frozen.rubric, files)
+    checks = () if looked is None else looked.results
     for epoch in (1, 2):
         events: list[Event] = []
 
@@ -90,6 +95,7 @@ def grade(
         frozen=frozen,
         end=outcome.end,
         results=folded,
-        assessment=scoring.score(frozen.rubric, folded),
+        assessment=scoring.score(frozen.rubric, folded, checks=checks),
         problems=results.problems(events),
+        checks=checks,
     )

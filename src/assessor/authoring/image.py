@@ -36,13 +36,15 @@ def findings(task: Task, sandbox: Sandbox, root: Path) -> tuple[Finding, ...]:
         named = _NAME.search(text)
         name = named[1] if named else task.sandbox
         first, _, rest = text.partition("\n")
+        if rest:  # the builder tells what stopped it last
+            first = f"{first.partition(', got: ')[0]}, got: {rest.splitlines()[-1]}"
         return (
             Finding(
                 path=f"sandboxes/{name}/Dockerfile",
                 line=_line(root / "sandboxes" / name / "Dockerfile", text),
                 problem=first,
                 mend="mend the step that the builder stopped at, or name another sandbox in task.yaml",
-                detail=rest,
+                detail=text if rest else "",
             ),
         )
     return ()

@@ -12,18 +12,22 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
-from assessor import authored, task
+from assessor import authored, catalog, task
 from assessor.errors import FileInvalid
 
 #: The criterion that all tests of an imported task feed: what is imported says right or wrong, no more.
 CRITERION = "correct"
+#: The one that a person marks, where tests alone cannot see what was asked for.
+REVIEWED = "clear"
+#: Percent of the whole that tests give where a person marks the rest.
+TESTED = 50
 #: How long the longest id may be. Source: authored.Id.
 _ID_LENGTH = 64
 
@@ -82,6 +86,30 @@ def write(made: Imported, root: Path) -> Path:
     return folder
 
 
+def source(folder: Path, path: str, *, named_in: str) -> bytes:
+    """A file of what is imported.
+
+    Args:
+        folder: of the exercise or the collection.
+        path: of the file in it.
+        named_in: the file that names it.
+
+    Raises:
+        FileInvalid: it is not there, too large, no regular file, or not inside.
+    """
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        raise FileInvalid(f"{folder}/{named_in}", f'expected paths inside the folder, got "{path}"')
+    place = folder / path
+    if any(one.is_symlink() for one in (place, *place.parents) if one != folder and folder in one.parents):
+        raise FileInvalid(f"{folder}/{path}", "expected a regular file, got a link")
+    try:
+        if place.stat().st_size > catalog.FOLDER_BYTES:
+            raise FileInvalid(f"{folder}/{path}", f"expected at most {catalog.FOLDER_BYTES} bytes, got more")
+        return place.read_bytes()
+    except OSError as error:
+        raise FileInvalid(f"{folder}/{path}", f"expected a file, got: {error.strerror}") from error
+
+
 def identifier(*words: str) -> str:
     """An id made of these words.
 
@@ -97,22 +125,37 @@ def identifier(*words: str) -> str:
     return found
 
 
-def rubric(task_id: str, title: str, *, description: str, pass_from: int) -> bytes:
-    """A rubric of one criterion that every test feeds."""
+def rubric(task_id: str, title: str, *, description: str, pass_from: int, review: str = "") -> bytes:
+    """A rubric of one criterion that every test feeds, and where tests cannot see it all, one for a person.
+
+    Args:
+        task_id: its id as well.
+        title: the task's.
+        description: of what the tests ask for.
+        pass_from: percent of the whole.
+        review: what a reviewer gives 4 marks for, or empty for none.
+    """
+    tested: dict[str, Any] = {
+        "id": CRITERION,
+        "title": "Does what is asked for",
+        "description": description,
+        "weight": TESTED if review else 100,
+        "scored_by": "tests",
+    }
+    reviewed = {
+        "id": REVIEWED,
+        "title": "Can be understood and changed by others",
+        "description": review,
+        "weight": 100 - TESTED,
+        "scored_by": "review",
+        "marks": 4,
+    }
     return document(
         {
             "id": task_id,
             "version": "1.0",
             "title": title,
-            "criteria": [
-                {
-                    "id": CRITERION,
-                    "title": "Does what is asked for",
-                    "description": description,
-                    "weight": 100,
-                    "scored_by": "tests",
-                }
-            ],
+            "criteria": [tested | {"gate": 100}, reviewed] if review else [tested],
             "default": CRITERION,
             "pass": {"from": pass_from},
         },
@@ -120,9 +163,10 @@ def rubric(task_id: str, title: str, *, description: str, pass_from: int) -> byt
     )
 
 
-def expectation(summary: str) -> bytes:
-    """An expect.yaml for work that loses points somewhere."""
-    return document({"summary": summary, "criteria": [CRITERION]})
+def expectation(summary: str, failures: Mapping[str, Sequence[str]] | None = None) -> bytes:
+    """An expect.yaml for work that loses points somewhere, and fails in these ways if any are given."""
+    ways = {key: list(patterns) for key, patterns in (failures or {}).items()}
+    return document({"summary": summary, "criteria": [CRITERION], **({"failures": ways} if ways else {})})
 
 
 def document(value: Mapping[str, Any], *, schema: str | None = None) -> bytes:
@@ -144,7 +188,6 @@ def parsed(made: Imported, root: Path) -> None:
     Raises:
         FileInvalid: as for `task.load`.
     """
-    from assessor import catalog
     from assessor import rubric as rubrics
 
     tasks = catalog.load(root)

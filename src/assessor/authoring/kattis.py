@@ -19,11 +19,12 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from assessor.authoring import imported, kattis_data, kattis_package
+from assessor.authoring import imported, kattis_data, kattis_package, kattis_submissions
 from assessor.authoring.imported import Imported
 from assessor.authoring.kattis_data import Unit
-from assessor.authoring.kattis_package import Package, Submission
+from assessor.authoring.kattis_package import Package
 from assessor.authoring.kattis_programs import BY_ID, LANGUAGES, Language
+from assessor.authoring.kattis_submissions import Submission
 from assessor.errors import FileInvalid
 
 PREFIX = "kattis"
@@ -127,8 +128,8 @@ def _work(package: Package, language: Language) -> dict[str, bytes]:
         taken.add(folder)
         found |= {f"{folder}/{path}": data for path, data in one.program.files.items()}
         if one.verdict != "accepted":
-            summary = f"{one.verdict}/{one.name}: {kattis_package.VERDICTS[one.verdict]}"
-            found[f"{folder}/expect.yaml"] = imported.expectation(summary)
+            summary = f"{one.verdict}/{one.name}: {kattis_submissions.VERDICTS[one.verdict]}"
+            found[f"{folder}/expect.yaml"] = imported.expectation(summary, one.failures)
     return found
 
 

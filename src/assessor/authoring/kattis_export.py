@@ -23,7 +23,7 @@ from typing import Any
 
 from assessor import catalog
 from assessor.authoring import imported, trial
-from assessor.authoring.kattis_package import VERDICTS
+from assessor.authoring.kattis_submissions import VERDICTS
 from assessor.errors import FileInvalid
 from assessor.task import Task
 

@@ -1,7 +1,7 @@
 """The files of a Kattis problem package, and which of them make a program.
 
-Comes in: a package's folder. Goes out: its files by path; programs by name; the verdict that a submission
-must get. What the files say is left to `kattis_package`.
+Comes in: a package's folder. Goes out: its files by path; programs by name; the verdicts that a
+submission's tag allows. What the files say is left to `kattis_package`.
 
 Source: Kattis problem package format, "General requirements" and "Programs"; DOMjudge's manual, "Verifying
 jury solutions".
@@ -29,17 +29,14 @@ def programs(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
     return found
 
 
-def expected(files: Mapping[str, bytes], folder: str) -> str:
-    """The verdict that a submission must get: its folder's, unless a tag of DOMjudge's in it says another."""
+def tagged(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The verdicts that DOMjudge's tag in a submission allows, in the folders' words; empty without one."""
     for data in files.values():
         found = re.search(rb"@EXPECTED_RESULTS@:\s*([A-Z_, -]+)", data)
         if found:
-            words = [word.strip() for word in found[1].decode().split(",") if word.strip()]
-            if len(words) > 1:
-                return "more than one verdict"
-            word = words[0].lower().replace("-", "_")
-            return _TAGS.get(word, word)
-    return folder
+            words = [one.strip().lower().replace("-", "_") for one in found[1].decode().split(",")]
+            return tuple(_TAGS.get(word, word) for word in words if word)
+    return ()
 
 
 def read(folder: Path, shown: str) -> dict[str, bytes]:

@@ -22,27 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from assessor import authored
-from assessor.authoring import kattis_data, kattis_folder, kattis_programs, kattis_statement
+from assessor.authoring import (
+    kattis_data,
+    kattis_folder,
+    kattis_programs,
+    kattis_statement,
+    kattis_submissions,
+)
 from assessor.authoring.imported import one_line
 from assessor.authoring.kattis_data import Data
-from assessor.authoring.kattis_programs import Program
+from assessor.authoring.kattis_submissions import Submission
 from assessor.errors import FileInvalid
 
-#: What a folder of submissions says: whether they are right, and in which words they are wrong.
-VERDICTS: Mapping[str, str] = {
-    "accepted": "",
-    "wrong_answer": "it prints a wrong answer",
-    "run_time_error": "it ends with a run-time error",
-    "runtime_error": "it ends with a run-time error",
-    "run-error": "it ends with a run-time error",
-    "time_limit_exceeded": "it takes too long",
-    "output_limit": "it prints too much",
-    "memory_limit_exceeded": "it needs too much memory",
-    "partially_accepted": "it earns a part of the points",
-    "compiler_error": "it cannot be compiled",
-    "no_output": "it prints nothing",
-    "rejected": "it is not accepted",
-}
 _VERSIONS = ("legacy", "legacy-icpc", "2023-07-draft", "2023-07", "2025-09-draft", "2025-09")
 _KNOWN = {
     "problem_format_version", "type", "name", "license", "source", "source_url", "author", "credits",
@@ -55,22 +46,7 @@ _OF_THE_PACKAGE = (
     "input_validators", "input_format_validators", "input_validator", "answer_validators", "input_visualizer",
     "output_visualizer", "generators", "solution", "answer_validator",
 )  # fmt: skip
-_TIME_S = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """One of the package's example submissions.
-
-    Attributes:
-        verdict: the name of its folder.
-        name: of the file or folder.
-        program: what it is.
-    """
-
-    verdict: str
-    name: str
-    program: Program
+_TIME_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +136,10 @@ class _Reader:
             self._check_flags(data)
         limits = self._limits()
         statement, pictures = self._statement()
-        submissions = self._submissions(scoring)
+        submissions, left_out = kattis_submissions.read(
+            self._under("submissions"), shown=self.shown, version=self.version, scoring=scoring
+        )
+        self.notes += left_out
         self._name_the_rest()
         return Package(
             name=self.shown,
@@ -262,28 +241,6 @@ class _Reader:
                 f"{self.shown}/{where}", f"expected a validator that can be run, got one {made}"
             )
         return made
-
-    def _submissions(self, scoring: bool) -> tuple[Submission, ...]:
-        found = []
-        under = self._under("submissions")
-        for folder in sorted({path.split("/")[0] for path in under if "/" in path}):
-            inside = {
-                p.removeprefix(f"{folder}/"): data for p, data in under.items() if p.startswith(f"{folder}/")
-            }
-            for name, files in sorted(kattis_folder.programs(inside).items()):
-                where = f"submissions/{folder}/{name}"
-                verdict = kattis_folder.expected(files, folder)
-                if verdict not in VERDICTS or (verdict == "partially_accepted" and not scoring):
-                    self.notes.append(f"{where}: left out, since {verdict} does not say how it must end")
-                    continue
-                program = kattis_programs.read(files)
-                if isinstance(program, str):
-                    self.notes.append(f"{where}: left out, {program}")
-                    continue
-                self.notes += [f"{where}/{path}: left out, no source" for path in program.left_out]
-                found.append(Submission(verdict=verdict, name=name, program=program))
-        self.notes += [f"submissions/{path}: left out" for path in under if "/" not in path]
-        return tuple(found)
 
     def _statement(self) -> tuple[str, dict[str, bytes]]:
         files = self._under("statement") or self._under("problem_statement")

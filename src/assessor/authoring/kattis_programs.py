@@ -34,6 +34,10 @@ _JAVA = _ENTER + (
     "c=$(sed -nE 's/.*class +([A-Za-z0-9_]+).*/\\1/p' \"$f\" | head -n 1); fi && "
     'jar -J-XX:-UsePerfData -J-Xmx256m --create --file program.jar --main-class "$p$c" -C classes .'
 )
+#: What is not a program in the language at all is told before the first case, as if it were compiled.
+_PYTHON = 'cd "$0" && python3 -c '
+_PYTHON += '\'import sys; [compile(open(f, "rb").read(), f, "exec") for f in sys.argv[1:]]\' *.py'
+_JAVASCRIPT = 'cd "$0" && for f in *.js; do node --check "$f" || exit 1; done'
 _ASK = 'cd "$0" && mkdir -p feedback && chmod +x program && '
 _ASK += 'exec ./program judge.in judge.ans feedback/ "$@" < team.out'
 _NATIVE = ["sh", "-c", 'chmod +x program && exec ./program "$@"', "sh"]
@@ -49,7 +53,7 @@ class Language:
         sandbox: the profile that has it.
         entry: the file that a submission must hold.
         endings: of sources and of what they include.
-        build: a shell script that makes `made` in the folder `$0`, or empty.
+        build: a shell script that makes `made` in the folder `$0`, or fails if the sources are none.
         made: names of what building makes.
         run: the command.
         nothing: a program that reads nothing and prints nothing: the starter.
@@ -82,7 +86,7 @@ LANGUAGES = (
         sandbox="python",
         entry="main.py",
         endings=(".py",),
-        build="",
+        build=_PYTHON,
         made=(),
         run=("python3", "main.py"),
         nothing='"""Reads the input, prints the answer."""\n',
@@ -135,7 +139,7 @@ LANGUAGES = (
         sandbox="node",
         entry="main.js",
         endings=(".js",),
-        build="",
+        build=_JAVASCRIPT,
         made=(),
         run=("node", "main.js"),
         nothing="// Reads the input, prints the answer.\n",
@@ -243,10 +247,11 @@ def validator(files: Mapping[str, bytes]) -> dict[str, Any] | str:
     language = found.language
     if language.id not in ("python3", "c", "cpp"):
         return f"written in {language.name}; Python, C and C++ can be run"
+    native = language.id != "python3"
     return {
-        "build": language.build,
+        "build": language.build if native else "",
         "made": list(language.made),
-        "run": _ASK if language.build else "",
+        "run": _ASK if native else "",
         "files": dict(found.files),
-        "native": bool(language.build),
+        "native": native,
     }

@@ -104,13 +104,15 @@ def literals(test_files: Mapping[str, bytes]) -> tuple[list[Literal], str]:
 
 
 def _told(bench: Workbench, folder: str) -> str:
-    found = bench.results(bench.trial(folder))
-    told = report.feedback(bench.task.policy, found, scoring.score(bench.frozen.rubric, found))
-    return "\n".join(
+    found, checks = bench.results(bench.trial(folder)), bench.checks(folder)
+    assessment = scoring.score(bench.frozen.rubric, found, checks=checks)
+    told = report.feedback(bench.task.policy, found, assessment, checks=checks)
+    said = [
         text
         for one in told.tests
         for text in (one.name, one.message, one.detail, one.output, one.example or "")
-    )
+    ]
+    return "\n".join([*said, *(one.sentence for check in told.checks for one in check.findings)])
 
 
 def tests(body: list[ast.stmt]) -> Iterator[ast.stmt]:

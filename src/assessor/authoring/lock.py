@@ -96,9 +96,12 @@ def write(task: Task, made: Manifest) -> Path:
 
 
 def _require_whole(made: Trial, task: Task) -> None:
-    if made.errors:
+    if made.uncollected:
+        one, where = made.uncollected[0], f"tasks/{task.id}/tests"
         raise FileInvalid(
-            f"tasks/{task.id}/tests", f"expected tests that can be collected, got: {made.errors[0].strip()}"
+            f"{where}/{one.path}" if one.path else where,
+            f"expected tests that can be collected, got: {one.problem}",
+            line=one.line,
         )
     if made.end is not End.COMPLETE:
         raise FileInvalid(

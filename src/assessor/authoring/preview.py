@@ -172,6 +172,7 @@ def pages(found: Preview) -> dict[str, str]:
                 for criterion, one in criteria
             ],
             failing=[test for test in told.tests if not test.passed],
+            unmet=[check for check in told.checks if not check.passed],
         )
     return made
 

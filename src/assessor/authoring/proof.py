@@ -6,16 +6,14 @@ not be collected: they explain everything else. The runs stay on the bench for t
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
+from collections.abc import Iterable
 
-from assessor import catalog, report
+from assessor import catalog
 from assessor.authoring import prove
 from assessor.authoring.finding import Finding, Found
 from assessor.authoring.prove import Tried
+from assessor.authoring.trial import Trial
 from assessor.authoring.workbench import Workbench
-
-_LINE = re.compile(r"^(?:E\s+File \".*?/)?(?P<path>[\w./-]+\.py)\"?(?::|, line )(?P<line>\d+)", re.MULTILINE)
 
 
 def gate(bench: Workbench, tasks: catalog.Catalog) -> Found:
@@ -41,52 +39,33 @@ def gate(bench: Workbench, tasks: catalog.Catalog) -> Found:
         on_tried=tried,
         on_trial=bench.runs.__setitem__,
     )
-    findings = _uncollected(bench)
+    findings = uncollected((bench.runs[folder] for folder in bench.references), tests=bench.where("tests"))
     for piece in proof.tried:
         findings += [
             Finding(path=bench.where(piece.folder), problem=problem, mend=_mend(piece.folder))
             for problem in piece.problems
         ]
-        if piece.folder == "starter":
-            findings += _too_much(bench, piece)
     return Found(findings=tuple(findings), told=f"{done} pieces of work", figures={"work": float(done)})
 
 
-def _too_much(bench: Workbench, starter: Tried) -> list[Finding]:
-    """Where the starter earns more than its author says."""
-    most = bench.task.starter_at_most
-    weights = {one.id: one.weight for one in bench.frozen.rubric.criteria}
-    earned = sum((share * weights[name] for name, share in starter.criteria.items()), Fraction(0))
-    if most is None or earned <= most:
-        return []
+def uncollected(runs: Iterable[Trial], *, tests: str) -> list[Finding]:
+    """Test files that even references could not be tested with, each once.
+
+    Args:
+        runs: of the references.
+        tests: the tests folder as the author knows it.
+    """
+    found = {one.detail: one for made in runs for one in made.uncollected}
     return [
         Finding(
-            path=bench.where("starter"),
-            problem=f"expected at most {most} % of the whole, as starter.at_most says, got "
-            f"{report.percent(earned / 100)}",
-            mend=_mend("starter"),
+            path=f"{tests}/{one.path}" if one.path else tests,
+            line=one.line,
+            problem=f"expected a file that can be collected, got: {one.problem}",
+            mend="mend the import or the parametrize that it names",
+            detail=one.detail,
         )
+        for _, one in sorted(found.items())
     ]
-
-
-def _uncollected(bench: Workbench) -> list[Finding]:
-    """Test files that even a reference could not be tested with."""
-    texts = {text for folder in bench.references for text in bench.runs[folder].errors}
-    findings = []
-    for text in sorted(texts):
-        name, _, why = text.partition(": ")
-        place = next((one for one in _LINE.finditer(why) if one["path"].endswith(name)), None)
-        last = next((line for line in reversed(why.splitlines()) if line.startswith("E ")), why)
-        findings.append(
-            Finding(
-                path=bench.where(f"tests/{name}"),
-                line=int(place["line"]) if place else None,
-                problem=f"expected a file that can be collected, got: {last.removeprefix('E').strip()}",
-                mend="mend the import or the parametrize that it names",
-                detail=why,
-            )
-        )
-    return findings
 
 
 def _mend(folder: str) -> str:

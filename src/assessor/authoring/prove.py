@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from assessor import catalog, results, scoring
+from assessor import catalog, inspector, report, results, scoring
 from assessor.authoring import expect, trial
 from assessor.authoring.expect import Expectation
 from assessor.authoring.trial import Trial
 from assessor.errors import FileInvalid
+from assessor.inspection import CheckResult
 from assessor.manifest import Manifest
 from assessor.rubric import Rubric
 from assessor.sandbox.protocol import Sandbox
@@ -31,8 +32,10 @@ class Tried:
     Attributes:
         folder: path in the task's folder (`faulty/sorts-in-place`).
         summary: what is wrong with it, as its author says; empty for references and the starter.
-        criteria: share of full marks by criterion that tests score, 0 to 1, in the rubric's order.
+        criteria: share of full marks by criterion that tests or static checks score, 0 to 1, in the rubric's
+            order.
         failed: ids of the tests that failed, in the manifest's order.
+        unmet: static checks that did not pass, as `criterion/check`, in the rubric's order.
         problems: what is not as it must be; empty when all is.
     """
 
@@ -41,6 +44,7 @@ class Tried:
     criteria: dict[str, Fraction]
     failed: tuple[str, ...]
     problems: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,7 @@ def prove(
         NotFound: there is no such task.
         FileInvalid: the task, an expect.yaml or a piece of work is wrong, or there is nothing to prove with.
         ManifestStale: the lock is missing or does not fit.
-        SandboxFault, ImageFault, EngineMissing: a run could not be made.
+        SandboxFault, ImageFault, EngineMissing, ToolMissing: a run could not be made.
     """
     task = tasks.task(task_id)
     frozen = catalog.thaw(catalog.freeze(tasks, task_id))
@@ -123,7 +127,15 @@ def prove(
         made = trial.run(frozen, files, where=f"tasks/{task_id}/{folder}", sandbox=sandbox, label=label)
         on_trial(folder, made)
         folded = results.fold(frozen.manifest, made.events, made.end)
-        found = judge(folder, folded, frozen.rubric, expected.get(folder))
+        looked = inspector.inspect(frozen.rubric, files)
+        found = judge(
+            folder,
+            folded,
+            frozen.rubric,
+            expected.get(folder),
+            () if looked is None else looked.results,
+            starter_at_most=task.starter_at_most,
+        )
         tried.append(found)
         on_tried(found)
     return Proof(task_id=task_id, digest=task.digest, tried=tuple(tried))
@@ -134,6 +146,9 @@ def judge(
     folded: tuple[results.TestResult, ...],
     rubric: Rubric,
     expected: Expectation | None,
+    checks: tuple[CheckResult, ...] = (),
+    *,
+    starter_at_most: int | None = None,
 ) -> Tried:
     """What a piece of work came to, against what it has to.
 
@@ -142,31 +157,43 @@ def judge(
         folded: its results.
         rubric: scores them.
         expected: what must fail, for known-bad work.
+        checks: what static checks came to, where the rubric has some.
+        starter_at_most: percent of the whole that the starter may earn; None where the task does not say.
     """
-    assessment = scoring.score(rubric, folded)
+    assessment = scoring.score(rubric, folded, checks=checks)
     criteria = {
         one.criterion_id: one.fraction or Fraction(0)
         for one in assessment.criteria
-        if one.given_by is scoring.GivenBy.TESTS
+        if one.given_by is not scoring.GivenBy.REVIEW
     }
-    failed = tuple(result.id for result in folded if not result.passed)
+    told = [(result.id, _why(result)) for result in folded if not result.passed]
+    failed = tuple(name for name, _ in told)
+    unmet = tuple(f"{check.criterion}/{check.id}" for check in checks if not check.passed)
     lost = [name for name, fraction in criteria.items() if fraction < 1]
     if expected is not None:
-        problems = _against(expected, lost, failed)
+        problems = _against(expected, lost, failed, unmet)
+        if expected.failures is not None and told:
+            problems += expected.failures.against(told)
     elif folder == "starter":
-        problems = [] if lost else ["expected less than full marks, got full marks"]
+        problems = _of_starter(rubric, criteria, lost, starter_at_most)
     else:
-        problems = [f"expected full marks, got failed: {_names(failed)}"] if failed else []
+        problems = (
+            [f"expected full marks, got failed: {_names(failed)}; the first by {told[0][1]}"] if told else []
+        )
+        problems += [_unmet(check) for check in checks if not check.passed]
     return Tried(
         folder=folder,
         summary=expected.summary if expected else "",
         criteria=criteria,
         failed=failed,
         problems=tuple(problems),
+        unmet=unmet,
     )
 
 
-def _against(expected: Expectation, lost: list[str], failed: tuple[str, ...]) -> list[str]:
+def _against(
+    expected: Expectation, lost: list[str], failed: tuple[str, ...], unmet: tuple[str, ...]
+) -> list[str]:
     problems = []
     if set(lost) != expected.criteria:
         problems.append(
@@ -179,7 +206,47 @@ def _against(expected: Expectation, lost: list[str], failed: tuple[str, ...]) ->
             problems.append(f"expected to fail, got passed: {_names(passed)}")
         if more:
             problems.append(f"expected to pass, got failed: {_names(more)}")
+    if expected.static is not None:
+        named = {"/".join(one) for one in expected.static}
+        if named != set(unmet):
+            problems.append(
+                f"expected static checks not to pass: {_names(sorted(named))}, got: {_names(unmet)}"
+            )
     return problems
+
+
+def _unmet(check: CheckResult) -> str:
+    first = check.findings[0]
+    more = (
+        f" (and {len(check.findings) - 1 + check.more} more)" if len(check.findings) + check.more > 1 else ""
+    )
+    return (
+        f"expected full marks, got the static check {check.criterion}/{check.id} not passed: "
+        f"{first.path}:{first.line}: {first.rule}: {first.sentence}{more}"
+    )
+
+
+def _of_starter(
+    rubric: Rubric, criteria: dict[str, Fraction], lost: list[str], at_most: int | None
+) -> list[str]:
+    """A starter that works may pass every test where its author says so and a reviewer gives the rest."""
+    if at_most is None:
+        return [] if lost else ["expected less than full marks, got full marks"]
+    weights = {one.id: one.weight for one in rubric.criteria}
+    earned = sum((share * weights[name] for name, share in criteria.items()), Fraction(0))
+    if earned <= at_most:
+        return []
+    return [
+        f"expected at most {at_most} % of the whole, as starter.at_most says, "
+        f"got {report.percent(earned / 100)}"
+    ]
+
+
+def _why(result: results.TestResult) -> str:
+    """Reason and first line of the message, as `Trial.failures` tells them."""
+    first = next((line for line in result.message.splitlines() if line.strip()), "")
+    reason = result.reason.value if result.reason else "failed"
+    return f"{reason}: {first}" if first else reason
 
 
 def _expectation(

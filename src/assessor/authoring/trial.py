@@ -6,6 +6,7 @@ What a trial has to come to is left to `lock` and `prove`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,25 @@ from assessor.task import Task
 
 #: What lies beside known-bad work and is no part of it.
 EXPECT = "expect.yaml"
+#: Where pytest says that a file could not be collected: `test_x.py:3: in <module>`, or Python's own words.
+_LINE = re.compile(r"^(?:E\s+File \".*?/)?(?P<path>[\w./-]+\.py)\"?(?::|, line )(?P<line>\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncollected:
+    """A test file that could not be collected.
+
+    Attributes:
+        path: below tests/; empty where the grader did not tell.
+        line: 1-based, or None where that cannot be told.
+        problem: the last words of it, on one line.
+        detail: pytest's whole text.
+    """
+
+    path: str
+    line: int | None
+    problem: str
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +56,11 @@ class Trial:
     errors: tuple[str, ...]
     events: tuple[Event, ...]
     end: End
+
+    @property
+    def uncollected(self) -> tuple[Uncollected, ...]:
+        """The test files that could not be collected."""
+        return tuple(map(_uncollected, self.errors))
 
     @property
     def failures(self) -> dict[str, str]:
@@ -141,6 +166,23 @@ def unlocked(tasks: catalog.Catalog, task: Task) -> catalog.Frozen:
         profile=tasks.profile(task.sandbox),
         manifest=Manifest(tests_digest=task.tests_digest, tests=()),
         digest=task.digest,
+    )
+
+
+def _uncollected(text: str) -> Uncollected:
+    name, told, why = text.partition(": ")
+    if not (told and name.endswith(".py")):
+        name, why = "", text
+    place = next((one for one in _LINE.finditer(why) if one["path"].endswith(name)), None) if name else None
+    lines = [line for line in why.splitlines() if line.strip()]
+    last = next(
+        (line for line in reversed(lines) if line.startswith("E ")), lines[-1] if lines else "nothing"
+    )
+    return Uncollected(
+        path=name,
+        line=int(place["line"]) if place else None,
+        problem=last.removeprefix("E").strip() if last.startswith("E ") else last.strip(),
+        detail=why,
     )
 
 

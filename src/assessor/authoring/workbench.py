@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from assessor import results
+from assessor import inspector, results
 from assessor.authoring import trial
 from assessor.authoring.trial import Trial
 from assessor.catalog import Frozen
+from assessor.inspection import CheckResult
 from assessor.results import TestResult
 from assessor.sandbox.protocol import Event, Sandbox
 from assessor.task import Task
@@ -73,6 +74,16 @@ class Workbench:
             shuffle=shuffle,
             on_event=on_event,
         )
+
+    def checks(self, folder: str) -> tuple[CheckResult, ...]:
+        """What static checks come to for a folder's work.
+
+        Raises:
+            FileInvalid: its files could not be handed in.
+            ToolMissing: sources cannot be looked at here.
+        """
+        looked = inspector.inspect(self.frozen.rubric, trial.work(self.task, folder))
+        return () if looked is None else looked.results
 
     def results(self, made: Trial) -> tuple[TestResult, ...]:
         """What each test of the lock did in a run."""

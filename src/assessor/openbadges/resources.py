@@ -144,6 +144,7 @@ def _narrative(one: Work) -> str:
     record, task, rubric = one.record, one.frozen.task, one.frozen.rubric
     reviewed = any(isinstance(criterion.given_by, ByReview) for criterion in record.criteria)
     level = next((each.title for each in rubric.levels if each.id == record.decision.level), None)
+    looked = record.static is not None
     count = len(record.tests)
     tests = f"{count} test" if count == 1 else f"{count} tests"
     return (
@@ -151,6 +152,7 @@ def _narrative(one: Work) -> str:
         f"Shown: {report.percent(record.decision.total)} of the whole, where {rubric.pass_from} % passes"
         f"{f'; the level “{level}”' if level else ''}. "
         f"Judged: the submitted work was run against {tests}, sealed off from them"
+        f"{', its source was checked without running it' if looked else ''}"
         f"{', and a person marked what tests cannot judge' if reviewed else ''}; "
         f"the rubric “{rubric.title}” turned that into points. "
         "The same work gives the same record when it is run again."

@@ -11,6 +11,8 @@ from assessor.settings import Settings
 
 #: Names under which this machine reaches itself.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: Names of every address that it has.
+_EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104  what is compared with, not listened on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,15 @@ def site(config: Settings) -> Site:
     """Where browsers reach the application, by its settings.
 
     Raises:
-        SettingInvalid: ASSESSOR_WEB_URL is no origin.
+        SettingInvalid: ASSESSOR_WEB_URL is no origin, or is missing where every address is listened on.
     """
     host, port = config.web
+    if config.web_url is None and host in _EVERY:
+        raise SettingInvalid(
+            f"ASSESSOR_WEB_URL: expected the address that browsers are to use, such as "
+            f"http://learn.example.org:{port}, since {settings.shown(config.web)} is every address of this "
+            "machine; got none"
+        )
     if config.web_url is None:
         names = {host} | (_LOOPBACK if host in _LOOPBACK else frozenset())
         hosts = frozenset(settings.shown((name, port)) for name in names)

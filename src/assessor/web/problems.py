@@ -69,6 +69,7 @@ TABLE: dict[type[BaseException], Kind] = {
     errors.NotFound: Kind(status=HTTPStatus.NOT_FOUND, title="Nothing here"),
     errors.MarkInvalid: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="These marks cannot be taken"),
     errors.AwardRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be awarded"),
+    errors.RegradeRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be judged again now"),
     errors.AwardOvertaken: Kind(status=HTTPStatus.CONFLICT, title="Somebody else was first"),
     errors.VerificationFailed: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="This does not hold"),
     errors.VerificationOpen: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="This cannot be told"),

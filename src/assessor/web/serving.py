@@ -65,7 +65,7 @@ def context_of(config: Settings, parts: Parts) -> Context:
         ),
         throttle=Throttle(reads=config.web_rate, redis_url=config.redis_url),
         provider=provider,
-        hashing=threading.BoundedSemaphore(2),
+        hashing=threading.BoundedSemaphore(1),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
         exhibit=Exhibit(
@@ -83,13 +83,22 @@ def listen(pair: tuple[str, int]) -> socket.socket:
         SettingInvalid: nothing can.
     """
     family = socket.AF_INET6 if ":" in pair[0] else socket.AF_INET
+    # Named as TCP's: asyncio sends at once (TCP_NODELAY) on connections of such a socket alone, and any other
+    # costs each answer the 40 ms of a delayed acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(pair, family=family, backlog=256)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(pair)
+        listening.listen(256)
     except OSError as error:
+        listening.close()
         raise SettingInvalid(
             f"ASSESSOR_WEB (--address): expected an address to listen on, got {settings.shown(pair)}: "
             f"{error.strerror}"
         ) from error
+    return listening
 
 
 def serve(

@@ -86,6 +86,14 @@ def test_transfer_moves_between_stocks():
     assert shop.quantity("A-1") == 5
 
 
+@pytest.mark.criterion("model", points=1)
+def test_transfer_moves_one_where_no_number_is_given():
+    shop, store = Stock(), Stock()
+    store.add(Item(*LAMP), 5)
+    store.transfer(shop, "A-1")
+    assert (store.quantity("A-1"), shop.quantity("A-1")) == (4, 1)
+
+
 @pytest.mark.criterion("model", points=2)
 def test_remove_all_takes_each():
     stock = Stock()

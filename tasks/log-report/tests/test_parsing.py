@@ -13,6 +13,9 @@ import pytest
         {"when": "31/Mrz/2026:12:00:00 +0000"},
         {"when": "31/Mar/2026:24:00:00 +0000"},
         {"when": "31/Mar/2026:12:00:00"},
+        {"when": "31/Mar/2026:12:00 +0000"},
+        {"when": "Mar/2026:12:00:00 +0000"},
+        {"when": "31/Mar/2026:12:00:00 00000"},
         {"status": 600},
         {"status": 99},
         {"status": "-"},
@@ -21,14 +24,25 @@ import pytest
         {"request": "GET /"},
         {"request": "GET / HTTP/1.1 again"},
         {"request": "-"},
+        {"request": " / HTTP/1.1"},
+        {"request": "GET / "},
         {"client": "192.0.2.1 192.0.2.2"},
         {"user": ""},
     ],
-    ids=["day", "month", "hour", "zone", "over", "under", "none", "minus", "unit", "short", "long", "dash", "two", "user"],
+    ids=[
+        *("day", "month", "hour", "zone", "seconds", "date", "sign", "over", "under", "none", "minus", "unit"),
+        *("short", "long", "dash", "method", "protocol", "two", "user"),
+    ],
 )
 def test_a_broken_line_is_counted_and_passed_over(report, line, change):
     found = report(line() + line(**change) + line())
     assert (found["requests"], found["broken"], found["bytes"]) == (2, 1, 20)
+
+
+@pytest.mark.criterion("parsing", points=1)
+def test_a_request_without_its_quotes_is_broken(report, line):
+    found = report(line() + line().replace('"', "'") + line().replace('"', ""))
+    assert (found["requests"], found["broken"]) == (1, 2)
 
 
 @pytest.mark.criterion("parsing", points=2)

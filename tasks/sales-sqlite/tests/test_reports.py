@@ -38,6 +38,7 @@ def test_customers_of_one_country(sales):
 def test_top_products(sales):
     assert sales(shops.SMALL, "top", "2").rows == ["product,quantity", "Soap,19", "Lamp,3"]
     assert sales(shops.SMALL, "top", "9").rows == ["product,quantity", "Soap,19", "Lamp,3", "Desk,1"]
+    assert sales(shops.SMALL, "top", "0").rows == ["product,quantity"]
 
 
 @pytest.mark.criterion("queries", points=1)

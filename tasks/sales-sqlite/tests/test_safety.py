@@ -69,7 +69,9 @@ def test_a_missing_database_is_not_made(program):
 
 @pytest.mark.criterion("safety", points=1)
 @pytest.mark.parametrize(
-    "command", [["sell"], ["top"], ["top", "many"], ["cancel", "x"], []], ids=["unknown", "few", "word", "id", "none"]
+    "command",
+    [["sell"], ["top"], ["top", "many"], ["cancel", "x"], [], ["customers", "--land", "DK"]],
+    ids=["unknown", "few", "word", "id", "none", "option"],
 )
 def test_mistakes_in_use(sales, command):
     done = sales(shops.SMALL, *command)

@@ -1,0 +1,2 @@
+-- Everyone who coaches somebody.
+SELECT coach_id AS coach FROM members;

@@ -1,0 +1,2 @@
+-- Members who coach nobody.
+SELECT name FROM members;
