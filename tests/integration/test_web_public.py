@@ -13,6 +13,7 @@ import pytest
 
 from assessor import awarding, digest, hosting, page, site
 from assessor.awards import AwardRow, Visibility
+from assessor.web.exhibit import Exhibit
 from tests import exhibited, honours, webbed
 
 PUBLIC_PAGES = (*("/index.html", "/issuer", "/credentials/", "/evidence/"), "/achievements/adder.html")
@@ -315,6 +316,21 @@ def test_record_is_named_by_its_page(row: AwardRow, browser: webbed.Browser) -> 
     assert digest.sha256(record) in get(browser, evidence(row)).text
 
 
+def test_memory_is_bounded_and_everything_is_still_answered(web: webbed.Web, tmp_path: Path) -> None:
+    most = 300_000
+    small = Exhibit(
+        parts=web.bench.parts, catalog=web.here.catalog, folder=tmp_path, verifier=None, most=most
+    )
+    names = []
+    for number in range(4):
+        for row in honours.earn(web.bench, learner=f"bounded {number}").values():
+            names += [f"credentials/{row.id}.json", f"evidence/{row.attempts[0]}/index.html"]
+    for name in (*names, *names):
+        assert small.file(name).data
+        assert small._size == sum(group.size for group in small._kept.values()) <= most
+    assert 0 < len(small._kept) < len(set(names))
+
+
 # Below a path.
 
 
@@ -334,5 +350,8 @@ def test_issuer_with_a_path_is_answered_below_it(tmp_path: Path) -> None:
             *("/badges/", "/badges/issuer.json", "/badges/did.json", "/badges/achievements/adder.html"),
             *(f"/badges/credentials/{row.id}.html", f"/badges{evidence(row)}"),
         ):
-            assert browser.get(path).status_code == 200, path
+            answer = browser.get(path)
+            assert answer.status_code == 200, path
+            there = answer.headers.get("content-location", path)
+            assert browser.get(there).content == answer.content, path
         assert browser.get(f"/badges{evidence(row)[:-1]}").headers["location"] == f"/badges{evidence(row)}"

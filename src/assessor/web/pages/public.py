@@ -71,8 +71,8 @@ def stem(name: str) -> Stem | None:
     return None
 
 
-def answer(request: Request, here: Context, name: str) -> Response:
-    """The file of this name, or the form of it that is asked for.
+def answer(request: Request, here: Context, name: str, prefix: str = "") -> Response:
+    """The file of this name below a path, or the form of it that is asked for.
 
     Raises:
         NotAcceptable: there is no such form.
@@ -94,7 +94,7 @@ def answer(request: Request, here: Context, name: str) -> Response:
     headers["Cache-Control"] = f"public, {headers['Cache-Control']}"
     if varies:
         headers["Vary"] = "Accept"
-        headers["Content-Location"] = f"/{name}" if name != "index.html" else "/index.html"
+        headers["Content-Location"] = f"{prefix}/{name}"
     if _known(request, headers["ETag"]):
         del headers["Content-Type"]
         return Response(status_code=304, headers=headers)
@@ -137,21 +137,22 @@ def published(prefix: str = "") -> APIRouter:
     pages = router(prefix, include_in_schema=False)
 
     def file(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
-        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"))
+        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
 
     def named(
         request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], name: str
     ) -> Response:
-        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"))
+        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
 
     def folder(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
-        return answer(request, here, f"{request.url.path.removeprefix(f'{prefix}/')}index.html")
+        name = f"{request.url.path.removeprefix(f'{prefix}/')}index.html"
+        return answer(request, here, name, prefix)
 
     def evidence(
         request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], name: str
     ) -> Response:
         if name == "index.html":
-            return answer(request, here, "evidence/index.html")
+            return answer(request, here, "evidence/index.html", prefix)
         # Links on the page are to files beside it.
         return RedirectResponse(f"{prefix}/evidence/{quote(name, safe='')}/", 308)
 
