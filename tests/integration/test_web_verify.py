@@ -22,9 +22,11 @@ from assessor import awarding, site, testing
 from assessor.awards import AwardRow, Visibility
 from assessor.openbadges import baking, did, linked
 from assessor.openbadges.remote import Remote
+from assessor.signer import Purpose
 from assessor.web import checking
 from assessor.web.pages import verify
 from tests import exhibited, honours, webbed
+from tests.small import Bench
 
 EMAIL = "ada@example.org"
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -185,6 +187,27 @@ def test_pack_of_evidence_alone_is_checked(browser: webbed.Browser, row: AwardRo
     answer = send(browser, file=packed)
     assert headline(answer) == "✓ It holds"
     assert outcomes(answer)["2"][0] == "✓ Holds"
+
+
+def test_badge_of_a_trial_holds_where_it_was_awarded(tmp_path: Path, network: exhibited.Elsewhere) -> None:
+    def make(root: Path) -> Bench:
+        bench = exhibited.make(root)
+        raw = bench.parts.keyring.signer(Purpose.ISSUER).public_raw
+        issuer = replace(honours.ISSUER, url="http://localhost:8000", did=did.did_key(raw), trial=True)
+        bench.parts = replace(bench.parts, issuer=issuer)
+        return bench
+
+    network.asked.clear()
+    with webbed.served(tmp_path, make=make, throttle=webbed.unlimited(), remote=lambda: network) as web:
+        row = honours.earn(web.bench)["adder"]
+        browser = web.browser()
+        for answer in (
+            send(browser, file=browser.get(f"/credentials/{row.id}.png").content),
+            send(browser, link=f"http://localhost:8000/credentials/{row.id}.html"),
+        ):
+            assert headline(answer) == "✓ It holds"
+            assert {outcomes(answer)[one][0] for one in ("6", "8", "12", "13", "14")} == {"✓ Holds"}
+    assert network.asked == []
 
 
 # What does not hold.
