@@ -7,7 +7,7 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,11 @@ class Web:
         return {"Authorization": f"Bearer {secret}"}
 
 
+def _small(root: Path) -> small.Bench:
+    (root / "catalog").mkdir()
+    return small.make_bench(root, None, tasks=small.write_catalog(root / "catalog"))
+
+
 @contextlib.contextmanager
 def served(
     root: Path,
@@ -151,6 +156,7 @@ def served(
     *,
     routers: Sequence[APIRouter] = (),
     bench: small.Bench | None = None,
+    make: Callable[[Path], small.Bench] | None = None,
     **changes: Any,
 ) -> Iterator[Web]:
     """The application in this folder, served until the block ends.
@@ -160,11 +166,11 @@ def served(
         environ: variables of its settings.
         routers: routers beside its own.
         bench: the installation, its catalog in the folder's `catalog/`; by default one without a sandbox.
+        make: makes it in this folder, in place of `bench`; by default the small one.
         **changes: of its context.
     """
     if bench is None:
-        (root / "catalog").mkdir()
-        bench = small.make_bench(root, None, tasks=small.write_catalog(root / "catalog"))
+        bench = (make or _small)(root)
     listening = serving.listen(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     stop, ready = threading.Event(), threading.Event()

@@ -29,6 +29,7 @@
     │   ├── RegradeOvertaken    what a regrade holds changed while its evidence was signed
     │   └── RemoteFault         a document at an address could not be fetched, or may not be
     ├── NotFound                a name or id that nothing answers to
+    │   └── Withdrawn           what it named was shown once, and is not any more
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
     ├── VisitorError            whoever asks over the web can mend it
     │   ├── SignInNeeded        only people who are signed in may ask for that
@@ -37,6 +38,7 @@
     │   ├── FormStale           a form that was not made by this site for this visitor, or too long ago
     │   ├── RequestInvalid      what was asked has not the form that it must have
     │   ├── RequestTooLarge     more bytes, files or fields than are taken
+    │   ├── NotAcceptable       there is it, but in none of the forms that were asked for
     │   ├── HostUnknown         asked under a name that this installation does not go by
     │   └── Throttled           too many requests; carries when to come back
     ├── AwardRefused            an award that evidence does not back, or that is revoked
@@ -201,6 +203,10 @@ class NotFound(AssessorError):
     """A name or id that nothing answers to."""
 
 
+class Withdrawn(NotFound):
+    """What a name or id stood for was shown once, and is not any more: who may say so has said so."""
+
+
 class MarkInvalid(AssessorError):
     """A reviewer's mark is for no criterion scored by review, or out of its range; they can mend it."""
 
@@ -240,6 +246,10 @@ class RequestTooLarge(VisitorError):
     def __init__(self, problem: str, *, hang_up: bool = False) -> None:
         self.hang_up = hang_up
         super().__init__(problem)
+
+
+class NotAcceptable(VisitorError):
+    """What was asked for is there, but in none of the forms that whoever asks would take."""
 
 
 class HostUnknown(VisitorError):

@@ -164,8 +164,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return shown if found.is_file() and not hidden else None
 
 
+# Asked several times for each request of a web application: made ready once.
+_PATTERNS = tuple((re.compile(kind.regex), kind) for kind in KINDS)
+
+
 def _kind(name: str) -> Kind | None:
-    return next((kind for kind in KINDS if re.match(kind.regex, name)), None)
+    return next((kind for pattern, kind in _PATTERNS if pattern.match(name)), None)
 
 
 def _headers(prefix: str) -> str:

@@ -149,16 +149,20 @@ def is_pack(data: bytes) -> bool:
     return data.startswith(zips.LOCAL)
 
 
-def read(data: bytes) -> Pack:
+def read(data: bytes, limits: IntakeLimits = LIMITS) -> Pack:
     """The pack in one file; nothing is written anywhere, and nothing in it is believed.
+
+    Args:
+        data: the file.
+        limits: the most that it may be.
 
     Raises:
         VerificationFailed: `pack`: it is none, or larger than a pack may be.
     """
-    if len(data) > LIMITS.archive_bytes:
-        raise VerificationFailed("pack", f"expected at most {LIMITS.archive_bytes} bytes, got {len(data)}")
+    if len(data) > limits.archive_bytes:
+        raise VerificationFailed("pack", f"expected at most {limits.archive_bytes} bytes, got {len(data)}")
     try:
-        files = _files(data)
+        files = _files(data, limits)
     except UploadRefused as error:
         raise VerificationFailed("pack", str(error)) from error
     if INDEX not in files:
@@ -289,10 +293,10 @@ def _public(parts: Parts) -> dict[str, bytes]:
     return files
 
 
-def _files(data: bytes) -> dict[str, bytes]:
+def _files(data: bytes, limits: IntakeLimits) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     total = 0
-    for entry in zips.entries(io.BytesIO(data), len(data), LIMITS):
+    for entry in zips.entries(io.BytesIO(data), len(data), limits):
         if entry.folder:
             continue
         if not _PATH.fullmatch(entry.name) or posixpath.normpath(entry.name) != entry.name:
@@ -300,8 +304,8 @@ def _files(data: bytes) -> dict[str, bytes]:
         if entry.name in found:
             raise UploadRefused(f"expected each path once, got {entry.name!r} twice")
         total += entry.size
-        if total > LIMITS.total_bytes:
-            raise UploadRefused(f"expected at most {LIMITS.total_bytes} bytes of files, got more")
+        if total > limits.total_bytes:
+            raise UploadRefused(f"expected at most {limits.total_bytes} bytes of files, got more")
         found[entry.name] = entry.read()
     return found
 

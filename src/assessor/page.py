@@ -75,8 +75,30 @@ class Row:
     gate_held: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a shared link shows of the page.
+
+    Attributes:
+        url: where the page is.
+        site: whose it is.
+        picture: address of the badge's picture as PNG.
+    """
+
+    url: str
+    site: str
+    picture: str
+
+
 def evidence_page(
-    record: bytes, run: bytes, *, frozen: Frozen, key_id: str, files: Sequence[str] = ()
+    record: bytes,
+    run: bytes,
+    *,
+    frozen: Frozen,
+    key_id: str,
+    files: Sequence[str] = (),
+    card: Card | None = None,
+    pack: str | None = None,
 ) -> str:
     """The page as HTML text.
 
@@ -87,6 +109,8 @@ def evidence_page(
         frozen: the task, rubric and profile that the record names.
         key_id: name of the key that signed.
         files: names of the submitted files, where they are to be listed.
+        card: what a shared link shows, where it is published for a badge.
+        pack: where all of it is in one file, below the page's folder, or None.
 
     Raises:
         VerificationFailed: the record or the run is none.
@@ -107,6 +131,8 @@ def evidence_page(
         rubric=rubric,
         profile=frozen.profile,
         files=sorted(files),
+        card=card,
+        pack=pack,
         brief=markdown(task.brief),
         rows=[
             _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])
@@ -133,6 +159,19 @@ def render(template: str, **values: object) -> str:
     """
     style, style_hash = _style()
     return _environment().get_template(template).render(style=style, style_hash=style_hash, **values)
+
+
+def policy() -> str:
+    """What a browser may do with a page of these: a policy for servers to send with it.
+
+    Stricter than what stands in the page: no frame around it, and an origin of its own (`sandbox`), so that
+    it reaches nothing of whatever else its host serves.
+    """
+    _, style_hash = _style()
+    return (
+        f"default-src 'none'; img-src 'self' data:; style-src 'sha256-{style_hash}'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'; sandbox allow-downloads"
+    )
 
 
 def _row(criterion: Criterion, one: RecordCriterion, tests: Sequence[RecordTest]) -> Row:

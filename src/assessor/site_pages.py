@@ -188,7 +188,14 @@ def achievement(
 
 
 def credential(
-    document: Mapping[str, Any], data: bytes, who: Issuer, status: Status, *, did_path: str | None
+    document: Mapping[str, Any],
+    data: bytes,
+    who: Issuer,
+    status: Status,
+    *,
+    did_path: str | None,
+    verifier: str | None = None,
+    pack: str | None = None,
 ) -> str:
     """The page of a credential.
 
@@ -198,6 +205,8 @@ def credential(
         who: the issuer.
         status: where the award stands.
         did_path: where the issuer's DID document is, below the root.
+        verifier: where it can be checked in a browser, or None.
+        pack: where it is with all that it takes to check it, beside the page, or None.
     """
     subject = document["credentialSubject"]
     earned = subject["achievement"]
@@ -228,6 +237,8 @@ def credential(
         until=day(_time(document["validUntil"])) if "validUntil" in document else None,
         command=f"assessor verify --online {who.url}/credentials/{status.id}.json",
         did_path=None if did_path is None else f"../{did_path}",
+        verifier=verifier,
+        pack=pack,
         document_id=document["id"],
         digest=digest.sha256(data),
     )

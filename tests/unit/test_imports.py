@@ -28,7 +28,7 @@ ROOMS = """
     gradebook
     parts judging versioning lease pipeline ahead statuses deserving granting settling awarding regraded
     regrading roster handout
-    pack site_pages hosting site queueserver payload signals jobs reconcile supervisor reproduce
+    pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup web client testing display display_run display_preview
     cli_health cli_operate cli_users cli_cohorts cli_web cli_remote cli_check cli_import cli_versions

@@ -26,14 +26,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from assessor import __version__
+from assessor import __version__, site
 from assessor.errors import NotFound, SettingInvalid
 from assessor.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.api import description
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
-from assessor.web.pages import account, attempts, badges, catalogue, home, tasks
+from assessor.web.pages import account, attempts, badges, catalogue, home, public, tasks, verify
 from assessor.web.problems import Caught
 from assessor.web.visitor import Visitor
 
@@ -46,6 +46,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    verify.pages,
+    public.pages,
     *description.ROUTERS,
 )
 
@@ -121,7 +123,8 @@ def make(here: Context, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     )
     app.state.context = here
     problems.install(app)
-    for one in routers:
+    below = site.prefix(here.parts.issuer)
+    for one in (*routers, *((public.published(below),) if below else ())):
         # Taken as they are, not included: a route that was made `Guarded` stays what it is.
         app.router.routes.extend(one.routes)
     app.mount("/static", Files(directory=rendering.STATIC), name="static")

@@ -18,9 +18,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from assessor.catalog import Catalog
+from assessor.openbadges.remote import Remote
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.web.address import Site
+from assessor.web.exhibit import Exhibit
 from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
@@ -44,6 +46,9 @@ class Context:
         new_secret: gives a fresh secret: 43 characters, 256 bits, safe in an address.
         uploads: folder in which uploads are kept while they are received.
         watch: the one reader of attempts that browsers follow.
+        exhibit: what everybody may see.
+        remote: gives what fetches the documents that a stranger's credential names.
+        checking: held while a credential is checked: a stranger chose what that takes.
     """
 
     settings: Settings
@@ -58,6 +63,9 @@ class Context:
     new_secret: Callable[[], str]
     uploads: Path
     watch: Watch
+    exhibit: Exhibit
+    remote: Callable[[], Remote]
+    checking: threading.BoundedSemaphore
 
 
 def of(request: HTTPConnection) -> Context:

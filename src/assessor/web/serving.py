@@ -18,11 +18,14 @@ from fastapi import APIRouter
 
 from assessor import settings, wiring
 from assessor.errors import SettingInvalid
+from assessor.openbadges.remote import Remote
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.web import address, app, following, signin
 from assessor.web.context import Context, Reread
+from assessor.web.exhibit import Exhibit
 from assessor.web.oidc import Provider
+from assessor.web.pages import verify
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
 from assessor.web.watching import Watch
@@ -68,6 +71,11 @@ def context_of(config: Settings, parts: Parts) -> Context:
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
         watch=Watch(glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)),
+        exhibit=Exhibit(
+            parts=parts, catalog=catalog, folder=config.home / "published" / "log", verifier=verify.PATH
+        ),
+        remote=lambda: Remote(bounds=verify.BOUNDS),
+        checking=threading.BoundedSemaphore(verify.AT_ONCE),
     )
 
 

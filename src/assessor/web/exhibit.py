@@ -1,0 +1,288 @@
+"""What everybody may see, by the names that it has where it is published, as the world is now.
+
+Comes in: the name of a file of the published tree (`site` draws it). Goes out: its bytes, made by the same
+functions as the tree's. What was made is kept in memory, bounded, for as long as what it was made from stays
+as it is: who withdraws an award has withdrawn it with the next request.
+
+    credentials/<award>.*        kept while the award's row and its status list stay
+    evidence/<attempt>/*         kept while an award that shows it does
+    achievements/<id>.*          kept while the catalog and the awards of it stay
+    index.html ...               likewise
+    log/*                        files in a folder, written when the log has grown
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from assessor import pack, site_files, statuses
+from assessor.awards import AwardRow
+from assessor.catalog import Catalog
+from assessor.errors import NotFound, Withdrawn
+from assessor.openbadges import trust
+from assessor.parts import Parts
+from assessor.tree import File
+
+#: How much is kept in memory.
+BYTES = 32 * 1024**2
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_FILE = re.compile(r"([A-Za-z0-9_-]{1,100})(\.[a-z-]{2,12})")
+_TILE = re.compile(r"tile/(entries|[0-9]{1,2})(/x?[0-9]{3}){1,4}(\.p/[0-9]{1,3})?")
+
+#: Pages that list, beside those of single things.
+INDEXES = frozenset({"index.html", "credentials/index.html", "evidence/index.html"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A file.
+
+    Attributes:
+        data: its bytes.
+        mark: the same for the same bytes: 32 hexadecimal digits of their SHA-256.
+    """
+
+    data: bytes
+    mark: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Files that were made together.
+
+    Attributes:
+        state: what they were made from.
+        files: by name.
+        size: bytes of all of them.
+    """
+
+    state: Hashable
+    files: dict[str, Piece]
+    size: int
+
+
+class Exhibit:
+    """Gives what everybody may see; threads may share it.
+
+    Args:
+        parts: the world.
+        catalog: gives the catalog, as it is on disk now.
+        folder: where the log's files are written.
+        verifier: path of the page on which a credential can be checked, or None.
+        most: how many bytes are kept in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        parts: Parts,
+        catalog: Callable[[], Catalog],
+        folder: Path,
+        verifier: str | None,
+        most: int = BYTES,
+    ) -> None:
+        self._parts = parts
+        self._catalog = catalog
+        self._folder = folder
+        self._verifier = verifier
+        self._most = most
+        self._size = 0
+        self._kept: OrderedDict[str, _Group] = OrderedDict()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+
+    def file(self, name: str) -> Piece:
+        """The file of this name.
+
+        Raises:
+            NotFound: there is none.
+            Withdrawn: there was, and it is not shown any more.
+            AuthorError: the catalog cannot be read.
+            BlobFault, KeyFault, StoreFault: what it is made from cannot be read.
+        """
+        folder, _, rest = name.partition("/")
+        if name in INDEXES:
+            found = self._of_catalog("", lambda tasks: site_files.of_indexes(self._parts, tasks), None)
+        elif folder == "credentials" and (matched := _FILE.fullmatch(rest)):
+            found = self._award(matched[1], matched[2])
+        elif folder == "evidence" and _ID.fullmatch(rest.partition("/")[0]):
+            found = self._evidence(rest.partition("/")[0], rest)
+        elif folder == "achievements" and (matched := _FILE.fullmatch(rest)):
+            own = matched[1]
+            found = self._of_catalog(
+                f"achievements/{own}", lambda tasks: site_files.of_achievement(own, self._parts, tasks), own
+            )
+        elif folder == "status" and (matched := _FILE.fullmatch(rest)):
+            return self._status(matched[1], name)
+        elif folder == "log" and (rest == "checkpoint" or _TILE.fullmatch(rest)):
+            return self._log(rest)
+        else:
+            found = self._issuer()
+        piece = found.get(name)
+        if piece is None:
+            raise _none()
+        return piece
+
+    def award(self, award_id: str) -> AwardRow:
+        """An award that is shown.
+
+        Raises:
+            NotFound, Withdrawn: as for `file`.
+        """
+        try:
+            row = self._parts.store.award(award_id)
+        except NotFound as error:
+            raise _none() from error
+        if row.credential is None:
+            raise Withdrawn("This badge was removed with all that was kept of the person it was about.")
+        if not site_files.is_shown(row):
+            raise Withdrawn("Whoever this badge belongs to does not show it any more.")
+        return row
+
+    def _award(self, award_id: str, ending: str) -> dict[str, Piece]:
+        row = self.award(award_id)
+        if ending == ".zip":
+            return {
+                f"credentials/{award_id}.zip": piece(pack.of(row.id, self._parts, with_work=False).dump())
+            }
+        issuer, _ = statuses.issuing(self._parts)
+        state = (row, issuer, site_files.signed_at(row, self._parts))
+        verifier = None
+        if self._verifier is not None:
+            address = f"{issuer.url}/credentials/{row.id}.json"
+            verifier = f"{self._verifier}?link={quote(address, safe='')}"
+        return self._made(
+            f"credentials/{award_id}",
+            state,
+            lambda: site_files.of_award(row, self._parts, verifier=verifier),
+        )
+
+    def _evidence(self, attempt_id: str, rest: str) -> dict[str, Piece]:
+        key = f"evidence/{attempt_id}"
+        kept = self._look(key)
+        # What was signed is never changed: only whether it is shown is asked again, by the award that did.
+        if kept is None or not self._shows(str(kept.state), attempt_id):
+            shown = self._resting_on(attempt_id)
+            kept = self._keep(key, shown[0].id, site_files.of_evidence(attempt_id, shown, self._parts))
+        if rest.endswith("/pack.zip"):
+            made = pack.of_attempt(attempt_id, self._parts, with_work=False)
+            return {f"evidence/{attempt_id}/pack.zip": piece(made.dump())}
+        return kept.files
+
+    def _shows(self, award_id: str, attempt_id: str) -> bool:
+        row = self._parts.store.award(award_id)
+        return site_files.is_shown(row) and attempt_id in row.attempts
+
+    def _resting_on(self, attempt_id: str) -> tuple[AwardRow, ...]:
+        """The awards that are shown and rest on an attempt, at least one."""
+        store = self._parts.store
+        try:
+            submission_id = store.attempt(attempt_id).submission_id
+        except NotFound as error:
+            raise _none() from error
+        try:
+            learner = store.learner_of(submission_id)
+        except NotFound as error:
+            raise Withdrawn(
+                "This evidence was removed with all that was kept of the person it was about."
+            ) from error
+        resting = tuple(one for one in store.awards_of(learner.id).values() if attempt_id in one.attempts)
+        if not resting:
+            raise _none()
+        shown = tuple(filter(site_files.is_shown, resting))
+        if not shown:
+            raise Withdrawn("Whoever this evidence is about does not show it any more.")
+        return shown
+
+    def _of_catalog(
+        self, key: str, make: Callable[[Catalog], Iterable[File]], achievement: str | None
+    ) -> dict[str, Piece]:
+        tasks = self._catalog()
+        issuer, _ = statuses.issuing(self._parts)
+        rows = self._parts.store.awards(achievement=achievement)
+        shown = hash(tuple((row.id, row.credential, row.visibility, row.revoked_at) for row in rows))
+        # The catalog itself is part of it, and not a name of it: so it lives as long as it is compared.
+        return self._made(key, (_Same(tasks), issuer, shown), lambda: make(tasks))
+
+    def _issuer(self) -> dict[str, Piece]:
+        issuer, _ = statuses.issuing(self._parts)
+        state = (issuer, pack.trusted(self._parts.keyring, issuer))
+        return self._made(trust.KEYS, state, lambda: site_files.of_issuer(self._parts))
+
+    def _status(self, list_id: str, name: str) -> Piece:
+        try:
+            found = self._parts.store.status_list(list_id)
+        except NotFound as error:
+            raise _none() from error
+        if found.body is None or name != f"status/{list_id}.json":
+            raise _none()
+        return piece(found.body)
+
+    def _log(self, name: str) -> Piece:
+        path = self._folder / name
+        # The checkpoint is asked for first, and the files of its tree afterwards.
+        if name == "checkpoint" or not path.is_file():
+            with self._writing:
+                self._parts.log.write(self._folder)
+        try:
+            return piece(path.read_bytes())
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise _none() from error
+
+    def _made(self, key: str, state: Hashable, make: Callable[[], Iterable[File]]) -> dict[str, Piece]:
+        kept = self._look(key)
+        if kept is None or kept.state != state:
+            kept = self._keep(key, state, make())
+        return kept.files
+
+    def _look(self, key: str) -> _Group | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def _keep(self, key: str, state: Hashable, files: Iterable[File]) -> _Group:
+        made = {file.name: piece(file.data) for file in files}
+        group = _Group(state=state, files=made, size=sum(len(one.data) for one in made.values()))
+        with self._lock:
+            old = self._kept.pop(key, None)
+            self._size -= 0 if old is None else old.size
+            # An address that nothing is at costs a line of memory at most: nothing is kept of it.
+            if made:
+                self._kept[key] = group
+                self._size += group.size
+            while self._size > self._most:
+                _, gone = self._kept.popitem(last=False)
+                self._size -= gone.size
+        return group
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to what holds the very same catalog."""
+
+    tasks: Catalog
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.tasks is self.tasks
+
+    def __hash__(self) -> int:
+        return id(self.tasks)
+
+
+def piece(data: bytes) -> Piece:
+    """A file of these bytes."""
+    return Piece(data=data, mark=hashlib.sha256(data).hexdigest()[:32])
+
+
+def _none() -> NotFound:
+    return NotFound("There is no page at this address.")
