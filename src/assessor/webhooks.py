@@ -1,7 +1,7 @@
 """Webhooks: where others want to be told, and what waits to be told to them.
 
-Comes in: payloads that the caller has made, and the time. Goes out: frozen rows. Signing and sending is left
-to the web application.
+Comes in: payloads that the caller has made (`news`), and the time. Goes out: frozen rows. Signing and sending
+is left to `telling`.
 
 `queue` is for the transaction of what it tells of: then there is no message without the event, and no event
 without its message. Whoever sends takes what is due under a lease: a sender that is killed loses nothing, and
@@ -10,6 +10,7 @@ a message may come twice; its id says that it is the same one.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -263,6 +264,20 @@ class Webhooks(Database):
             )
             if changed.rowcount != 1:
                 raise _unknown(id)
+
+
+def secret(random: bytes) -> str:
+    """The secret of an endpoint, as its owner gets it, of 24 to 64 random bytes.
+
+    Source: Standard Webhooks 1.0.0, Signature scheme: base64, after `whsec_`.
+    """
+    return "whsec_" + base64.b64encode(random).decode()
+
+
+def wanted(connection: sa.Connection, *events: Event) -> bool:
+    """Whether any active endpoint wants one of these events."""
+    query = sa.select(_E.events).where(_E.active.is_(True))
+    return any(set(found) & set(events) for found in connection.execute(query).scalars())
 
 
 def queue(

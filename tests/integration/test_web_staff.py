@@ -19,6 +19,7 @@ from assessor.sandbox.protocol import Ended, Event, Order
 from assessor.sessions import LINK_PATH
 from assessor.store import AttemptState
 from assessor.users import Role, User
+from assessor.webhooks import DeliveryState
 from tests import honours, small, webbed
 from tests.webbed import Web
 
@@ -39,6 +40,8 @@ DOORS = {
     "/admin/users": {Role.ADMIN},
     "/admin/users/NAME": {Role.ADMIN},
     "/admin/audit": {Role.ADMIN},
+    "/admin/webhooks": {Role.ADMIN},
+    "/admin/webhooks/NAME": {Role.ADMIN},
 }
 
 
@@ -318,3 +321,35 @@ def test_issuer_sees_awards_and_what_was_done_with_them(web: Web) -> None:
     assert "&lt;by mistake&gt;" in shown
     assert "revoke" in shown
     assert f"/awards/{row.id}" in browser.get("/awards?revoked=true").text
+
+
+def test_admin_sees_messages_and_sends_one_again(web: Web) -> None:
+    admin, store = web.signed_in(Role.ADMIN), web.bench.parts.store
+    for url in ("http://hooks.example.org/", "https://me:secret@hooks.example.org/", "ftp://a", ""):
+        refused = admin.post("/admin/webhooks", url=url, events="attempt.finished")
+        assert refused.status_code == 422
+        assert "expected an " in refused.text
+    none = admin.post("/admin/webhooks", url="https://hooks.example.org/")
+    assert none.status_code == 422
+    assert "expected at least one event" in none.text
+    answer = admin.post("/admin/webhooks", url="https://hooks.example.org/", events="attempt.finished")
+    (endpoint,) = store.endpoints()
+    where = f"/admin/webhooks/{endpoint.id}"
+    assert endpoint.secret in answer.text
+    assert endpoint.secret not in admin.get(where).text
+    assert endpoint.secret not in admin.get("/admin/webhooks").text
+    attempt = judge(web, web.user())
+    (message,) = store.deliveries()
+    store.failed(message.id, problem="expected <an answer>", status=500, next_at=None)
+    page = admin.get(where).text
+    assert attempt in page
+    assert "expected &lt;an answer&gt;" in page
+    again = admin.post(f"{where}/messages/{message.id}/replay", page=where)
+    assert (again.status_code, again.headers["location"]) == (303, where)
+    assert store.delivery(message.id).state is DeliveryState.WAITING
+    assert admin.post(f"{where}/active", page=where, active="false").status_code == 303
+    assert not store.endpoint(endpoint.id).active
+    assert admin.post(f"{where}/remove", page=where).status_code == 303
+    assert store.endpoints() == ()
+    acts = [row.act for row in store.audit() if row.act.startswith(("endpoint", "delivery"))]
+    assert acts == ["endpoint.remove", "endpoint.disable", "delivery.replay", "endpoint.add"]

@@ -45,6 +45,7 @@ from assessor.web.pages import (
     home,
     reviews,
     tasks,
+    webhooks,
 )
 from assessor.web.problems import Caught
 from assessor.web.visitor import Visitor
@@ -63,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     awards.pages,
     authoring.pages,
     admin.pages,
+    webhooks.pages,
     *description.ROUTERS,
 )
 
