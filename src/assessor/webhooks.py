@@ -153,6 +153,8 @@ class Webhooks(Database):
             NotFound: there is none.
         """
         with self.writing() as connection:
+            # Locked first: whoever queues a message for it now is waited for, and their message goes too.
+            connection.execute(sa.select(_E.id).where(_E.id == id).with_for_update())
             _endpoint(connection, id)
             connection.execute(accounts.deliveries.delete().where(_D.endpoint_id == id))
             connection.execute(accounts.endpoints.delete().where(_E.id == id))
@@ -300,6 +302,8 @@ def queue(
         now: the time.
     """
     query = sa.select(accounts.endpoints).where(_E.active.is_(True)).order_by(_E.seq)
+    # Held until the end: an endpoint that is removed meanwhile must not undo what is told of.
+    query = query.with_for_update(read=True, key_share=True)
     wanted = [one for one in map(_as_endpoint, connection.execute(query)) if event in one.events]
     made = []
     for one in wanted:

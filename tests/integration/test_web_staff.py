@@ -8,6 +8,8 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ import pytest
 from assessor import catalog, pipeline, settling, testing
 from assessor.cohorts import JOIN_PATH
 from assessor.parts import Parts
-from assessor.sandbox.protocol import Ended, Event, Order
+from assessor.sandbox import protocol
+from assessor.sandbox.protocol import Order
 from assessor.sessions import LINK_PATH
 from assessor.store import AttemptState
 from assessor.users import Role, User
-from assessor.webhooks import DeliveryState
+from assessor.webhooks import DeliveryState, Event
 from tests import honours, small, webbed
 from tests.webbed import Web
 
@@ -51,11 +54,11 @@ def web(tmp_path: Path) -> Iterator[Web]:
         yield served
 
 
-def script(order: Order) -> Iterable[Event | BaseException]:
+def script(order: Order) -> Iterable[protocol.Event | protocol.End | BaseException]:
     yield testing.collected(*small.IDS)
     for name in small.IDS:
         yield testing.finished(name, passed=b"sum(" in order.bundle["solution.py"])
-    yield Ended(wall_ms=1, processes=1)
+    yield protocol.Ended(wall_ms=1, processes=1)
 
 
 def boxed(web: Web) -> Parts:
@@ -353,3 +356,65 @@ def test_admin_sees_messages_and_sends_one_again(web: Web) -> None:
     assert store.endpoints() == ()
     acts = [row.act for row in store.audit() if row.act.startswith(("endpoint", "delivery"))]
     assert acts == ["endpoint.remove", "endpoint.disable", "delivery.replay", "endpoint.add"]
+
+
+class Outline(HTMLParser):
+    """What keyboards and screen readers go by: ids, what labels name, fields, and levels of headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.labelled: set[str] = set()
+        self.fields: list[str] = []
+        self.levels: list[int] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {key: value or "" for key, value in attrs}
+        if "id" in named:
+            self.ids.append(named["id"])
+        if tag == "label":
+            self.labelled.add(named["for"])
+        if tag in ("input", "select", "textarea") and named.get("type") != "hidden":
+            self.fields.append(named["id"])
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+
+
+def test_fields_have_labels_and_headings_are_in_order(web: Web) -> None:
+    reviewed(web)
+    everybody, ada = web.user(*(set(Role) - {Role.LEARNER})), web.user()
+    cohort, assigned = taught(web, everybody, ada)
+    waits = judge(web, ada)
+    store = web.bench.parts.store
+    store.add_endpoint(
+        id="e", url="https://hooks.example.org/", secret="whsec_c2VjcmV0", events=Event, act=web.act()
+    )
+    for name in ("m1", "m2"):
+        store.tell(
+            Event.AWARD_MADE,
+            b"{}",
+            new_id=iter([name]).__next__,
+            learner_id=None,
+            now=web.bench.clock(),
+        )
+    web.token(ada)
+    browser = web.signed_in(user=everybody)
+    for path in (
+        *(door for door in DOORS if "NAME" not in door),
+        f"/cohorts/{cohort}",
+        f"/cohorts/{cohort}/gradebooks/{assigned}",
+        f"/reviews/{waits}",
+        "/authoring/sum",
+        f"/admin/users/{ada.id}",
+        "/admin/webhooks/e",
+    ):
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        page = Outline(answer.text)
+        assert len(page.ids) == len(set(page.ids)), path
+        assert set(page.fields) <= page.labelled, path
+        assert page.labelled <= set(page.ids), path
+        assert page.levels[0] == 1, path
+        assert page.levels.count(1) == 1, path
+        assert all(low + 1 >= high for low, high in pairwise(page.levels)), (path, page.levels)

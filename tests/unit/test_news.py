@@ -123,7 +123,7 @@ def test_unjudged_attempt_is_told(tmp_path: Path) -> None:
         return [SandboxFault("gone")]
 
     tasks = small.write_catalog(tmp_path / "catalog")
-    bench = small.make_bench(tmp_path, testing.FakeSandbox(broken), tasks=tasks)  # type: ignore[arg-type]
+    bench = small.make_bench(tmp_path, testing.FakeSandbox(broken), tasks=tasks)
     listen(bench)
     _, attempt = bench.submit()
     while bench.parts.store.attempt(attempt.id).state is not AttemptState.UNJUDGED:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Form
+from fastapi import Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -129,7 +129,12 @@ def revoke_token(here: Here, visitor: Admin, user_id: str, token_id: str) -> Res
 
 
 @pages.get("/audit")
-def trail(request: Request, here: Here, visitor: Admin, after: int | None = None) -> Response:
+def trail(
+    request: Request,
+    here: Here,
+    visitor: Admin,
+    after: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+) -> Response:
     """Who did what that not everybody may, the newest first."""
     rows = here.parts.store.audit(after=after, limit=ROWS + 1)
     return rendering.page(

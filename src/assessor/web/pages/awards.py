@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,10 +33,10 @@ def list_(
     achievement: str = "",
     learner: str = "",
     revoked: bool = False,
-    skip: int = 0,
+    skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
     """Awards, the newest first: all, or those of an achievement or a learner; or those that were revoked."""
-    store, skip = here.parts.store, max(0, min(skip, 10_000_000))
+    store = here.parts.store
     found = store.awards(learner=learner or None, achievement=achievement or None)[::-1]
     if revoked:
         found = tuple(row for row in found if row.revoked_at is not None)
