@@ -5,7 +5,8 @@ message is taken under a lease (`webhooks`), so any number of senders may run, a
 nothing: what it had taken is due again, and comes twice at the worst, under the same id.
 
 A receiver has taken a message when it answers 2xx in time. Anything else, a redirect among it, is tried again
-after a wait that grows; 410 says that nobody is there any more, and switches the endpoint off.
+after a wait that grows; 410 says that nobody is there any more, and switches the endpoint off. While one
+gives no answer at all, what else is due for it waits a minute, so that nobody waits long behind it.
 
 Where a message may be sent is for `openbadges.remote` to say: over https, to the public internet, to the very
 addresses that were looked at. Source: Standard Webhooks 1.0.0.
@@ -36,6 +37,8 @@ AT_ONCE = 8
 WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 #: So much of a wait is added to it at random, at most: those that failed together do not come back together.
 JITTER_PERCENT = 20
+#: How long the rest of what is due for an endpoint waits when one message to it got no answer, seconds.
+PAUSE_S = 60
 #: Whoever answers this wants no more messages.
 GONE = 410
 #: Who switches an endpoint off that is gone, in the audit trail.
@@ -118,6 +121,8 @@ def _send(
             return
         again = None if status == GONE else next_at(one.tries + 1, now, pick)
         store.failed(one.id, problem=problem or "", status=status, next_at=again)
+        if status is None:
+            store.put_off(endpoint.id, until=now + timedelta(seconds=PAUSE_S), now=now)
         if status == GONE:
             act = Act(user_id=None, address=SENDER, now=now)
             store.set_endpoint(endpoint.id, active=False, act=act)

@@ -225,6 +225,15 @@ class Webhooks(Database):
         state = DeliveryState.FAILED if next_at is None else DeliveryState.WAITING
         self._ended(id, state=state, next_at=next_at, status=status, problem=problem)
 
+    def put_off(self, endpoint_id: str, *, until: datetime, now: datetime) -> int:
+        """Let what is due for an endpoint wait until then, uncounted; how many messages that are.
+
+        For one that does not answer: messages to all others must not wait behind those to it.
+        """
+        due = sa.and_(_D.endpoint_id == endpoint_id, _D.state == DeliveryState.WAITING, _D.next_at <= now)
+        with self.writing() as connection:
+            return connection.execute(accounts.deliveries.update().where(due).values(next_at=until)).rowcount
+
     def replay(self, id: str, *, act: Act) -> Delivery:
         """Try a message once more, whatever came of it.
 

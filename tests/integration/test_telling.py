@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -161,6 +162,30 @@ def test_slow_receiver_is_given_up_and_holds_up_no_other(
     assert of(store).state is DeliveryState.WAITING
     assert "expected an answer within 1 s, got none" in str(of(store).problem)
     assert of(store, "m1-b").state is DeliveryState.DELIVERED
+
+
+def test_nobody_waits_behind_an_endpoint_that_does_not_answer(
+    store: Store, hook: Receiver, certificate: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = f"https://{receiver.HOST}:{port}/"
+    store.set_endpoint("all", active=False, act=people.act(now()))
+    store.add_endpoint(id="away", url=away, secret=SECRET, events=Event, act=people.act(now()))
+    for number in range(2 * telling.AT_ONCE):
+        queued(store, f"a{number}")
+    store.set_endpoint("away", active=False, act=people.act(now()))
+    store.set_endpoint("all", active=True, act=people.act(now()))
+    queued(store)
+    store.set_endpoint("away", active=True, act=people.act(now()))
+    assert send(store, certificate) == telling.AT_ONCE
+    assert of(store).tries == 0
+    assert send(store, certificate) == 1
+    assert of(store).state is DeliveryState.DELIVERED
+    # The rest of the others has lost nothing by waiting.
+    tries = [one.tries for one in store.deliveries("away")]
+    assert sorted(tries) == [0] * telling.AT_ONCE + [1] * telling.AT_ONCE
+    assert send(store, certificate, later=telling.PAUSE_S + 5) == telling.AT_ONCE
 
 
 def test_killed_sender_loses_nothing(store: Store, hook: Receiver, certificate: Path, tmp_path: Path) -> None:
