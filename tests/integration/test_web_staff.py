@@ -21,7 +21,7 @@ from assessor.sandbox import protocol
 from assessor.sandbox.protocol import Order
 from assessor.sessions import LINK_PATH
 from assessor.store import AttemptState
-from assessor.users import Role, User
+from assessor.users import Role, Scope, User
 from assessor.webhooks import DeliveryState, Event
 from tests import honours, small, webbed
 from tests.webbed import Web
@@ -238,6 +238,13 @@ def test_nobody_marks_their_own_work(web: Web) -> None:
     assert "Give these marks" not in browser.get(where).text
     answer = browser.post(f"{where}/marks", page=where, criterion="clear", marks="4")
     assert answer.status_code == 403
+    program = web.browser().client.post(
+        f"/api/v1/attempts/{attempt}/marks",
+        json={"criterion": "clear", "marks": 4},
+        headers=web.token(both, Scope.REVIEW),
+    )
+    assert program.status_code == 403
+    assert "this is your own" in program.text
     assert web.bench.parts.store.attempt(attempt).state is AttemptState.AWAITING_REVIEW
 
 
