@@ -22,7 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import keyrows, ledger, log, schema
+from assessor import keyrows, ledger, log, news, schema
 from assessor.database import Database
 from assessor.errors import AwardOvertaken, NotFound
 
@@ -233,6 +233,17 @@ class Awards(Database):
                     )
                 _write(connection, grant.row)
                 _note(connection, grant.row, grant.kind, grant.reason, now)
+                news.award_made(
+                    connection,
+                    grant.row.id,
+                    achievement_id=grant.row.achievement_id,
+                    learner_id=grant.row.learner_id,
+                    revision=grant.row.revision,
+                    level=grant.row.level,
+                    change=grant.kind.value,
+                    valid_until=grant.row.valid_until,
+                    now=now,
+                )
                 if grant.email is not None:
                     named = schema.learners.update().where(_L.id == grant.row.learner_id)
                     connection.execute(named.values(email=grant.email))

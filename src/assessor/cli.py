@@ -3,8 +3,8 @@
 Results go to standard output (as JSON with `--json`), talk and progress to standard error. Exit statuses:
 0 passed or done, 1 failed or refused, 2 usage or an authored file, 3 unjudged or a part missing, 4 awaiting
 review. What authors use is in `cli_tasks`, `cli_author` and `cli_badges`, what operators use in
-`cli_operate`, `cli_users` and `cli_cohorts`, what learners of a server use in `cli_remote`, what issuers use
-in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in `cli_verify`.
+`cli_operate`, `cli_users`, `cli_cohorts` and `cli_webhooks`, what learners of a server use in `cli_remote`,
+what issuers use in `cli_awards`, `cli_handout` and `cli_publish`, what verifiers use in `cli_verify`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from assessor.cli_tasks import author
 from assessor.cli_users import people
 from assessor.cli_verify import check
 from assessor.cli_web import over_the_web
+from assessor.cli_webhooks import telling_others
 from assessor.errors import AssessorError, NotFound, VerificationFailed, VerificationOpen, exit_code
 from assessor.parts import Parts
 from assessor.settings import Settings
@@ -99,6 +100,7 @@ for command in (
     *people,
     *teaching,
     *over_the_web,
+    *telling_others,
     *writing,
     *issue,
     *hand_out,

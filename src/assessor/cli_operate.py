@@ -32,11 +32,13 @@ from assessor import (
     settling,
     site,
     supervisor,
+    telling,
     versioning,
     wiring,
 )
 from assessor.cli_health import health_
 from assessor.errors import QueueFault, StoreFault
+from assessor.openbadges import remote
 from assessor.parts import Parts
 from assessor.probe import examine
 from assessor.settings import Settings
@@ -162,6 +164,7 @@ def _ring_for_what_waits(config: Settings, parts: Parts) -> None:
 def sweep(config: Settings, parent: int | None) -> None:
     """Sweep until told to stop: give attempts of silent workers away, ring for what waits, clean up."""
     stop, target = threading.Event(), config.site
+    way = remote.Remote(bounds=telling.BOUNDS)
     wiring.stop_on_signals(stop)
     with wiring.parts(config, boxed=False) as parts:
         looked = False
@@ -186,6 +189,7 @@ def sweep(config: Settings, parent: int | None) -> None:
             publish=publish,
             tend=lambda: settling.tend(parts),
             site=None if target is None else lambda: site.write(parts, wiring.tasks(config), target),
+            tell=lambda: telling.tell(parts.store, clock=parts.clock, pick=parts.pick, way=way),
         )
 
 

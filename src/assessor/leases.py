@@ -36,7 +36,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import keyrows, ledger, log, schema, scoring
+from assessor import keyrows, ledger, log, news, schema, scoring
 from assessor.database import Database
 from assessor.errors import LeaseLost, NotFound
 from assessor.schema import Attempt, AttemptState, Claim, Conclusion, Kind
@@ -170,7 +170,7 @@ class Leases(Database):
         }
         attempt_id = of.attempt.id if isinstance(of, Claim) else of.id
         with self.writing() as connection:
-            query = sa.select(_A.report, _A.regrade_id).where(_A.id == attempt_id)
+            query = sa.select(_A.report, _A.regrade_id, _A.state).where(_A.id == attempt_id)
             row = connection.execute(query).first()
             before = None if row is None else row.report
             if conclusion.state is AttemptState.JUDGED and row is not None and row.regrade_id is not None:
@@ -205,6 +205,8 @@ class Leases(Database):
             )
             if conclusion.verdict == scoring.Verdict.PASSED:
                 connection.execute(ledger.due.insert().values(attempt_id=attempt_id))
+            reviewed = row is not None and row.state == AttemptState.AWAITING_REVIEW
+            news.attempt_finished(connection, attempt_id, reviewed=reviewed, now=now)
             # The last thing: from here on others that are concluded wait.
             log.append(
                 connection,
@@ -249,6 +251,7 @@ class Leases(Database):
             faults = read_attempt(connection, claim.attempt.id).faults
             if faults >= max_faults:
                 _own(connection, claim, state=AttemptState.UNJUDGED, finished_at=now, **_NO_LEASE)
+                news.attempt_finished(connection, claim.attempt.id, now=now)
                 return AttemptState.UNJUDGED
             wait_s = backoff_s[min(faults, len(backoff_s)) - 1] if backoff_s else 0
             _own(connection, claim, **_queued(now, wait_s=wait_s))
@@ -279,7 +282,7 @@ class Leases(Database):
                         f"attempt {attempt.id}: {lost} workers in turn lost their lease on it, the last "
                         f"one {attempt.worker}; at most {max_lost} are allowed"
                     )
-                    _change(
+                    given_up = _change(
                         connection,
                         still,
                         state=AttemptState.UNJUDGED,
@@ -288,6 +291,8 @@ class Leases(Database):
                         finished_at=now,
                         **_NO_LEASE,
                     )
+                    if given_up:
+                        news.attempt_finished(connection, attempt.id, now=now)
                 elif _change(connection, still, lost=lost, **_queued(now)):
                     queued.append((attempt.id, attempt.epoch + 1))
         return queued

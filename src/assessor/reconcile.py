@@ -32,6 +32,8 @@ PUBLISH_S = 60.0
 TEND_S = 15.0
 #: Seconds between two publications of what others see: who revokes an award waits no longer than that.
 SITE_S = 300.0
+#: Seconds between two looks for messages to others; each is one small question.
+TELL_S = 1.0
 
 
 class Bell(Protocol):
@@ -119,6 +121,7 @@ def loop(
     publish: Callable[[], object] | None = None,
     tend: Callable[[], None] | None = None,
     site: Callable[[], object] | None = None,
+    tell: Callable[[], object] | None = None,
 ) -> None:
     """Sweep, and clean, every `every_s` seconds until told to stop; what fails is logged and tried again.
 
@@ -136,6 +139,8 @@ def loop(
             then every `PUBLISH_S` seconds.
         tend: looks after awards and status lists; called at once and then every `TEND_S` seconds.
         site: publishes what others see; called at once and then every `SITE_S` seconds.
+        tell: sends messages that wait for others; called at once and then every `TELL_S` seconds, and again
+            at once where there was any.
     """
     if sandbox is not None:
         box = sandbox
@@ -146,6 +151,14 @@ def loop(
         _beside("awards", TEND_S, stop, tend)
     if site is not None:
         _beside("site", SITE_S, stop, site)
+    if tell is not None:
+        send = tell
+
+        def all_that_is_due() -> None:
+            while not stop.is_set() and send():
+                pass
+
+        _beside("webhooks", TELL_S, stop, all_that_is_due)
 
     def once() -> None:
         if parent is not None and os.getppid() != parent:

@@ -26,6 +26,7 @@ from assessor import (
     leases,
     ledger,
     log,
+    news,
     queued,
     revocations,
     schema,
@@ -177,7 +178,7 @@ class Regrades(Standings):
             _require_settled(connection, regrade_id, held)
             _keep_files(connection, held)
             for one in held:
-                _count(connection, one)
+                _count(connection, one, now)
             for award_id, salt in awards:
                 revocations.revoke(connection, award_id, reason=reason, salt=salt, now=now)
             # Last: whoever appends waits for others who do, until they are done.
@@ -290,7 +291,7 @@ def _keep_files(connection: sa.Connection, held: Sequence[Held]) -> None:
             raise RegradeOvertaken(f"evidence {name}: it was removed before it was kept")
 
 
-def _count(connection: sa.Connection, one: Held) -> None:
+def _count(connection: sa.Connection, one: Held, now: datetime) -> None:
     table, attempt = ledger.due, one.attempt
     connection.execute(schema.attempts.update().where(_A.id == attempt.id).values(state=AttemptState.JUDGED))
     names = EvidenceRow.__dataclass_fields__
@@ -299,6 +300,7 @@ def _count(connection: sa.Connection, one: Held) -> None:
     )
     if attempt.verdict == scoring.Verdict.PASSED:
         connection.execute(table.insert().values(attempt_id=attempt.id))
+    news.attempt_finished(connection, attempt.id, now=now)
 
 
 def _drop(connection: sa.Connection, which: sa.ColumnElement[bool], now: datetime) -> None:

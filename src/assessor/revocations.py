@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from assessor import awards, digest, keyrows, ledger, log
+from assessor import awards, digest, keyrows, ledger, log, news
 from assessor.awards import AwardRow, Change
 from assessor.database import Database
 from assessor.errors import AwardOvertaken, AwardRefused, NotFound
@@ -202,6 +202,13 @@ def revoke(connection: sa.Connection, award_id: str, *, reason: str, salt: bytes
     connection.execute(ledger.awards.update().where(_W.id == award_id).values(revoked_at=now, reason=reason))
     revoked = awards.read_award(connection, award_id)
     awards.note(connection, revoked, Change.REVOKE, reason, now)
+    news.award_revoked(
+        connection,
+        award_id,
+        achievement_id=revoked.achievement_id,
+        learner_id=revoked.learner_id,
+        now=now,
+    )
     _log(connection, award_id, digest.sha256(revocation(revoked)), salt)
     return revoked
 

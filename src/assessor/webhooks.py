@@ -1,7 +1,7 @@
 """Webhooks: where others want to be told, and what waits to be told to them.
 
-Comes in: payloads that the caller has made, and the time. Goes out: frozen rows. Signing and sending is left
-to the web application.
+Comes in: payloads that the caller has made (`news`), and the time. Goes out: frozen rows. Signing and sending
+is left to `telling`.
 
 `queue` is for the transaction of what it tells of: then there is no message without the event, and no event
 without its message. Whoever sends takes what is due under a lease: a sender that is killed loses nothing, and
@@ -10,6 +10,7 @@ a message may come twice; its id says that it is the same one.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -152,6 +153,8 @@ class Webhooks(Database):
             NotFound: there is none.
         """
         with self.writing() as connection:
+            # Locked first: whoever queues a message for it now is waited for, and their message goes too.
+            connection.execute(sa.select(_E.id).where(_E.id == id).with_for_update())
             _endpoint(connection, id)
             connection.execute(accounts.deliveries.delete().where(_D.endpoint_id == id))
             connection.execute(accounts.endpoints.delete().where(_E.id == id))
@@ -222,6 +225,15 @@ class Webhooks(Database):
         state = DeliveryState.FAILED if next_at is None else DeliveryState.WAITING
         self._ended(id, state=state, next_at=next_at, status=status, problem=problem)
 
+    def put_off(self, endpoint_id: str, *, until: datetime, now: datetime) -> int:
+        """Let what is due for an endpoint wait until then, uncounted; how many messages that are.
+
+        For one that does not answer: messages to all others must not wait behind those to it.
+        """
+        due = sa.and_(_D.endpoint_id == endpoint_id, _D.state == DeliveryState.WAITING, _D.next_at <= now)
+        with self.writing() as connection:
+            return connection.execute(accounts.deliveries.update().where(due).values(next_at=until)).rowcount
+
     def replay(self, id: str, *, act: Act) -> Delivery:
         """Try a message once more, whatever came of it.
 
@@ -265,6 +277,20 @@ class Webhooks(Database):
                 raise _unknown(id)
 
 
+def secret(random: bytes) -> str:
+    """The secret of an endpoint, as its owner gets it, of 24 to 64 random bytes.
+
+    Source: Standard Webhooks 1.0.0, Signature scheme: base64, after `whsec_`.
+    """
+    return "whsec_" + base64.b64encode(random).decode()
+
+
+def wanted(connection: sa.Connection, *events: Event) -> bool:
+    """Whether any active endpoint wants one of these events."""
+    query = sa.select(_E.events).where(_E.active.is_(True))
+    return any(set(found) & set(events) for found in connection.execute(query).scalars())
+
+
 def queue(
     connection: sa.Connection,
     event: Event,
@@ -285,6 +311,8 @@ def queue(
         now: the time.
     """
     query = sa.select(accounts.endpoints).where(_E.active.is_(True)).order_by(_E.seq)
+    # Held until the end: an endpoint that is removed meanwhile must not undo what is told of.
+    query = query.with_for_update(read=True, key_share=True)
     wanted = [one for one in map(_as_endpoint, connection.execute(query)) if event in one.events]
     made = []
     for one in wanted:

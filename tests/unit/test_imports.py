@@ -22,18 +22,19 @@ ROOMS = """
     results inspection scoring record evidence merit inspector
     signer keyfile proof verify report page
     merkle note openbadges
-    schema ledger accounts migrations database keyrows learnerrows leaves tiles log passes awards revocations
-    audit sessions tokens naming users cohorts invitations grades webhooks belongings learners leases attempts
+    schema ledger accounts migrations database keyrows learnerrows audit webhooks
+    news leaves tiles log passes awards revocations
+    sessions tokens naming users cohorts invitations grades belongings learners leases attempts
     admission coursework queued standings regrades store blobs backup personal publish tree keyring passwords
     gradebook
-    parts judging versioning lease pipeline ahead statuses deserving granting settling awarding regraded
-    regrading roster handout
+    parts judging versioning lease pipeline ahead statuses deserving granting settling awarding telling
+    regraded regrading roster handout
     pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
     probe doctor health healthserver wiring checkup web client testing display display_run display_preview
-    cli_health cli_operate cli_users cli_cohorts cli_web cli_remote cli_check cli_import cli_versions
-    cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish cli_verify cli
-    __main__ __init__
+    cli_health cli_operate cli_users cli_cohorts cli_web cli_webhooks cli_remote cli_check cli_import
+    cli_versions cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish
+    cli_verify cli __main__ __init__
 """
 ORDER = ROOMS.split()
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}

@@ -2,7 +2,7 @@
 
 Comes in: an https address that a credential names, so one that a stranger chose. Goes out: its bytes, or
 `RemoteFault`. Nothing is fetched unless somebody made a `Remote`; what the bytes mean and who is believed is
-left to `checks`.
+left to `checks`. Bytes of ours go to an address by the same rules (`Remote.post`).
 
 A stranger who chooses an address must reach nothing of ours by it: each name is looked up once, every address
 that it has must be one of the public internet, and the connection goes to the very addresses that were looked
@@ -20,7 +20,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -86,6 +86,15 @@ def look_up(host: str, port: int) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found))
 
 
+def check(url: str, *, bounds: Bounds | None = None) -> None:
+    """Nothing, if an address is of the kind that may be asked; whether its host may be is seen when it is.
+
+    Raises:
+        RemoteFault: it is not.
+    """
+    _parts(url, bounds or Bounds())
+
+
 class Remote:
     """Fetches documents over https, for one who checks one thing: what may be spent is spent once.
 
@@ -135,11 +144,27 @@ class Remote:
         self._spent_bytes += len(content)
         return content
 
+    def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> int:
+        """Send these bytes to an address, once; the HTTP status of the answer.
+
+        No redirect is followed, and nothing of the answer is read but its head. Several threads may send.
+
+        Raises:
+            RemoteFault: nothing may be sent there, or nothing answers, or not in time.
+        """
+        ends = time.monotonic() + self._bounds.seconds
+        parts = _parts(url, self._bounds)
+        host, port = parts.hostname or "", parts.port or 443
+        addresses = self._addresses(url, host, port, ends)
+        with self._connected(url, host, port, addresses, ends) as connection:
+            connection.request("POST", _target(parts), body=body, headers={**headers, "Connection": "close"})
+            return connection.getresponse().status
+
     def _get(self, url: str, ends: float) -> bytes:
         asked = url
         for _ in range(self._bounds.redirects + 1):
             # 1.
-            parts = self._parts(url)
+            parts = _parts(url, self._bounds)
             host, port = parts.hostname or "", parts.port or 443
             # 2.
             addresses = self._addresses(url, host, port, ends)
@@ -150,23 +175,6 @@ class Remote:
             # 5.
             url = urljoin(url, content.decode("latin-1"))
         raise RemoteFault(f"{asked}: expected at most {self._bounds.redirects} redirects, got more")
-
-    def _parts(self, url: str) -> SplitResult:
-        if len(url) > self._bounds.address_chars:
-            raise RemoteFault(
-                f"{url[:80]}...: expected an address of {self._bounds.address_chars} characters"
-            )
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise RemoteFault(f"{url!r}: expected an https address, got: {error}") from error
-        plain = url.isascii() and url.isprintable() and " " not in url
-        if not plain or parts.scheme != "https" or not parts.hostname or port == 0:
-            raise RemoteFault(f"{url!r}: expected an https address, got another kind")
-        if parts.username is not None or parts.password is not None:
-            raise RemoteFault(f"{url!r}: expected an address without a name and password")
-        return parts
 
     def _addresses(self, url: str, host: str, port: int, ends: float) -> tuple[Address, ...]:
         answer: queue.Queue[tuple[Address, ...] | OSError | UnicodeError] = queue.Queue()
@@ -199,9 +207,8 @@ class Remote:
         """Status and content; of a redirect, the address that it names."""
         host, port = parts.hostname or "", parts.port or 443
         with self._connected(url, host, port, addresses, ends) as connection:
-            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
-            connection.request("GET", path, headers=headers)
+            connection.request("GET", _target(parts), headers=headers)
             response = connection.getresponse()
             if response.status in _REDIRECTS:
                 return response.status, response.headers.get("Location", "").encode("latin-1", "replace")
@@ -267,3 +274,23 @@ class Remote:
 
     def _slow(self, url: str) -> RemoteFault:
         return RemoteFault(f"{url}: expected an answer within {self._bounds.seconds:g} s, got none")
+
+
+def _parts(url: str, bounds: Bounds) -> SplitResult:
+    if len(url) > bounds.address_chars:
+        raise RemoteFault(f"{url[:80]}...: expected an address of {bounds.address_chars} characters")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise RemoteFault(f"{url!r}: expected an https address, got: {error}") from error
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if not plain or parts.scheme != "https" or not parts.hostname or port == 0:
+        raise RemoteFault(f"{url!r}: expected an https address, got another kind")
+    if parts.username is not None or parts.password is not None:
+        raise RemoteFault(f"{url!r}: expected an address without a name and password")
+    return parts
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

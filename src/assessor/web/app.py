@@ -33,7 +33,22 @@ from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.api import description
 from assessor.web.context import Context
 from assessor.web.headers import Named, Secured
-from assessor.web.pages import account, attempts, badges, catalogue, home, public, tasks, verify
+from assessor.web.pages import (
+    account,
+    admin,
+    attempts,
+    authoring,
+    awards,
+    badges,
+    catalogue,
+    cohorts,
+    home,
+    public,
+    reviews,
+    tasks,
+    verify,
+    webhooks,
+)
 from assessor.web.problems import Caught
 from assessor.web.visitor import Visitor
 
@@ -46,6 +61,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    cohorts.pages,
+    reviews.pages,
+    awards.pages,
+    authoring.pages,
+    admin.pages,
+    webhooks.pages,
     verify.pages,
     public.pages,
     *description.ROUTERS,

@@ -9,13 +9,13 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor import judging, settling
-from assessor.errors import NotFound
+from assessor import judging
 from assessor.store import Attempt, AttemptState
 from assessor.users import Role, Scope
+from assessor.web import marking
 from assessor.web.access import Visitor, allow
 from assessor.web.api import attempts, paging, routing
-from assessor.web.api.attempts import SCORED, AttemptTold
+from assessor.web.api.attempts import AttemptTold
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, IdText, Told, Words
 from assessor.web.context import Context, Here
@@ -63,21 +63,19 @@ def mark(
     attempt_id: Id,
     given: MarkGiven,
 ) -> AttemptTold:
-    """The attempt that was marked: of a judged one a new attempt, since what is signed stays."""
-    found = here.parts.store.attempt(attempt_id)
-    if found.state not in SCORED:
-        raise NotFound(f"expected an attempt that can be marked, it is {found.state.value}")
-    marked = judging.review(
-        found.id,
+    """The attempt that was marked: of a judged one a new attempt, since what is signed stays.
+
+    Nobody marks their own work.
+    """
+    marked = marking.give(
+        here,
+        visitor,
+        attempt_id,
         criterion=given.criterion,
         marks=given.marks,
-        reviewer=visitor.signed_in().id,
         comment=given.comment or "",
-        parts=here.parts,
     )
-    here.parts.store.note_act(visitor.act(here), "review.mark", marked.id, criterion=given.criterion)
-    settling.follow_up(marked.id, here.parts)
-    return attempts.told(here, here.parts.store.attempt(marked.id))
+    return attempts.told(here, marked)
 
 
 def _to_mark(here: Context, one: Attempt) -> ToMark:

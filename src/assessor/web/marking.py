@@ -1,0 +1,53 @@
+"""Marking: a reviewer's marks for one criterion of somebody else's work.
+
+Comes in: a visitor who is let review. Goes out: the attempt that was marked, its line in the audit trail
+written, and awards that came of it looked at.
+"""
+
+from __future__ import annotations
+
+from assessor import judging, settling
+from assessor.errors import NotAllowed, NotFound
+from assessor.store import Attempt, AttemptState
+from assessor.web.context import Context
+from assessor.web.visitor import Visitor
+
+#: The attempts that can be marked.
+MARKED = frozenset({AttemptState.AWAITING_REVIEW, AttemptState.JUDGED})
+
+#: The longest comment, characters.
+COMMENT = 10_000
+
+
+def is_own(here: Context, visitor: Visitor, attempt: Attempt) -> bool:
+    """Whether an attempt is the visitor's own work."""
+    own = visitor.signed_in().learner_id
+    return own is not None and here.parts.store.submission(attempt.submission_id).learner_id == own
+
+
+def give(
+    here: Context, visitor: Visitor, attempt_id: str, *, criterion: str, marks: int, comment: str
+) -> Attempt:
+    """Give marks; the attempt that was marked: of a judged one a new one, since what is signed stays.
+
+    Raises:
+        NotFound: there is no such attempt, or it cannot be marked.
+        NotAllowed: it is the visitor's own work.
+        MarkInvalid: no person scores this criterion, or the marks are out of its range.
+    """
+    attempt = here.parts.store.attempt(attempt_id)
+    if attempt.state not in MARKED:
+        raise NotFound(f"expected an attempt that can be marked, it is {attempt.state.value}")
+    if is_own(here, visitor, attempt):
+        raise NotAllowed("expected the work of somebody else, this is your own")
+    marked = judging.review(
+        attempt.id,
+        criterion=criterion,
+        marks=marks,
+        reviewer=visitor.signed_in().id,
+        comment=comment,
+        parts=here.parts,
+    )
+    here.parts.store.note_act(visitor.act(here), "review.mark", marked.id, criterion=criterion)
+    settling.follow_up(marked.id, here.parts)
+    return here.parts.store.attempt(marked.id)
