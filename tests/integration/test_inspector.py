@@ -54,6 +54,7 @@ def one(made: Inspection, name: str) -> CheckResult:
 
 
 UNREADABLE = dict.fromkeys(ALL, "unreadable")
+NOTHING = dict.fromkeys(ALL, "missing")
 CASES: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
     "good": ({"a.py": GOOD}, {}),
     "code in a text is not looked into, and is found by what makes it": (
@@ -62,7 +63,9 @@ CASES: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
     ),
     "code under another name is not looked at": ({"a.py": GOOD, "b.txt": b"while True: eval(\n"}, {}),
     "no python at all": ({"a.txt": GOOD}, dict.fromkeys(ALL, "missing")),
-    "nothing in it": ({"a.py": b""}, {"require": "missing", "docstrings": "missing"}),
+    "nothing in it": ({"a.py": b""}, NOTHING),
+    "nothing in it that does anything": ({"a.py": b'"""A."""\npass\n...\n'}, NOTHING),
+    "nothing in one of two": ({"a.py": GOOD, "__init__.py": b""}, {}),
     "cookie of utf-7": ({"a.py": b"# coding: utf-7\n" + GOOD}, UNREADABLE),
     "cookie of latin-1": ({"a.py": b'# coding: latin-1\nx = "\xe9"\n' + GOOD}, UNREADABLE),
     "cookie behind a lone return": ({"a.py": b"\x0c\r# coding: utf-7\n" + GOOD}, UNREADABLE),
