@@ -433,6 +433,24 @@ def test_result_that_was_replaced_meanwhile_is_made_anew(three: Bench) -> None:
     assert verdicts(three)["ada"] == ("passed", 4)
 
 
+def test_applied_while_one_of_its_submissions_is_judged_once_more_is_refused(three: Bench) -> None:
+    start(three)
+    work(three)
+    submission = three.parts.store.results("sum")[0].submission
+    # On the old version, since nothing newer counts yet: its number is higher, so it would undo what is applied.
+    again = pipeline.regrade(submission.id, three.parts, ring=lambda attempt, epoch: None)
+    before = verdicts(three)
+    with pytest.raises(
+        RegradeRefused, match=rf"expected nothing else under way .* attempt {again.id} is queued"
+    ):
+        apply(three)
+    assert verdicts(three) == before
+    work(three)
+    assert len(start(three).made) == 1
+    work(three)
+    assert len(apply(three).attempts) == 3
+
+
 def test_result_that_ends_unjudged_stays_as_it_was_and_is_tried_again(three: Bench) -> None:
     real = three.fake.script
 
