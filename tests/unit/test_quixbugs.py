@@ -103,3 +103,11 @@ def test_program_that_does_not_say_what_it_must_do_is_refused(copy: Path) -> Non
     double.write_text("def double(n):\n    return n\n")
     with pytest.raises(FileInvalid, match="expected a text that says what it must do, got none"):
         quixbugs.read(double)
+
+
+def test_skip_of_something_that_is_not_written_out_is_refused_with_its_place(copy: Path) -> None:
+    double, _ = quixbugs.programs(copy)
+    test = copy / "python_testcases/test_double.py"
+    test.write_text(test.read_text().replace("[1000000]", "SLOW"))
+    with pytest.raises(FileInvalid, match=r"test_double\.py:\d+: expected an input .* got SLOW$"):
+        quixbugs.read(double)

@@ -96,7 +96,7 @@ def read(program: Path, *, prefix: str = PREFIX) -> Imported:
         imported.source(folder, one, named_in=_PROGRAMS) for one in (path, f"{_RIGHT}/{name}.py", test)
     )
     tree = _parsed(tests, f"{folder}/{test}")
-    slow = _skipped(tree)
+    slow = _skipped(tree, f"{folder}/{test}")
     needed = _imports(tree)
     beside = [f"{_TESTS}/{_LOADER}.py", f"{_CASES}/{name}.json"] if _LOADER in needed else []
     node = f"{_NODE}.py"
@@ -203,13 +203,25 @@ def _imports(tree: ast.Module) -> set[str]:
     }
 
 
-def _skipped(tree: ast.Module) -> list[Any]:
-    """The inputs that a test compares with before it skips."""
+def _skipped(tree: ast.Module, path: str) -> list[Any]:
+    """The inputs that a test compares with before it skips.
+
+    Raises:
+        FileInvalid: it compares with something that has to be run to be known.
+    """
     found = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.If) or not any("skip" in ast.unparse(line) for line in node.body):
             continue
         for one in ast.walk(node.test):
             if isinstance(one, ast.Compare):
-                found.append(ast.literal_eval(one.comparators[0]))
+                try:
+                    found.append(ast.literal_eval(one.comparators[0]))
+                except ValueError as error:
+                    raise FileInvalid(
+                        path,
+                        "expected an input that is written out before a skip, "
+                        f"got {ast.unparse(one.comparators[0])}",
+                        line=one.lineno,
+                    ) from error
     return found
