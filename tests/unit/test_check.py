@@ -188,6 +188,19 @@ def test_test_file_that_is_no_python_is_told_with_its_line(world: World) -> None
     ]
 
 
+@pytest.mark.parametrize("terms", [600, 20_000])
+def test_test_file_that_is_nested_too_deeply_is_told_and_stops_nothing_else(world: World, terms: int) -> None:
+    long = "+".join(["'abcd'"] * terms)
+    deep = f"import pytest\n\n\n@pytest.mark.visible\ndef test_d():\n    assert {long}\n"
+    (world.root / "tasks/t/tests/test_deep.py").write_text(deep)
+    (world.root / "tasks/t/starter/deep.py").write_text(f"x = {long}\n")
+    relock(world)
+    checked = world.check()
+    said = [str(one) for gated in checked.gates for one in gated.found.findings]
+    assert any("nested too deeply" in one for one in said)
+    assert State.BROKEN not in {gated.state for gated in checked.gates}
+
+
 def test_failing_reference_fails_the_proof_and_leaves_strength_for_later(world: World) -> None:
     world.fails = lambda order, source: (H,) if source == REFERENCE else ()
     checked = world.check()

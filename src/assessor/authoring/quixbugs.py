@@ -195,6 +195,8 @@ def _parsed(source: bytes, path: str) -> ast.Module:
         return ast.parse(authored.text(source, path))
     except (SyntaxError, ValueError) as error:
         raise FileInvalid(path, f"expected Python, got: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise FileInvalid(path, "expected Python, got: expressions that are nested too deeply") from error
 
 
 def _imports(tree: ast.Module) -> set[str]:

@@ -86,11 +86,12 @@ def _parsed(task: Task) -> tuple[dict[str, ast.Module], list[Finding]]:
                     mend="mend the test file: nothing in it can be collected",
                 )
             )
-        except ValueError as error:
+        except (ValueError, RecursionError, MemoryError) as error:
+            said = error if isinstance(error, ValueError) else "expressions that are nested too deeply"
             broken.append(
                 Finding(
                     path=f"tasks/{task.id}/tests/{path}",
-                    problem=f"expected Python, got: {error}",
+                    problem=f"expected Python, got: {said}",
                     mend="mend the test file: nothing in it can be collected",
                 )
             )
@@ -152,7 +153,7 @@ def _starter(task: Task, trees: Mapping[str, ast.Module]) -> Iterator[Finding]:
             continue
         try:
             tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # a starter may be a puzzle
         for one in ast.walk(tree):
             if isinstance(one, ast.FunctionDef) and ast.dump(one) in hidden:
