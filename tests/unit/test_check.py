@@ -434,6 +434,25 @@ def test_command_names_every_broken_task_and_goes_on(world: World, tmp_path: Pat
     assert [suite.get("failures") for suite in ET.parse(xml).getroot()] == ["0", "1"]
 
 
+def test_what_is_wrong_with_the_order_itself_is_told_before_anything_runs(
+    world: World, tmp_path: Path
+) -> None:
+    def told(*asked: str) -> tuple[int, str, str]:
+        root = ["--home", str(tmp_path / "home"), "--catalog", str(world.root), "tasks", "check"]
+        done = CliRunner().invoke(main, [*root, *asked, "--only", "static"])
+        return done.exit_code, done.stdout, done.stderr
+
+    code, out, talk = told("t", "tt")
+    assert (code, out) == (2, "")
+    assert 'expected a task in tasks/, got "tt"; did you mean "t"?' in talk
+    (tmp_path / "file").write_text("")
+    code, out, talk = told("t", "--junit", str(tmp_path / "file/found.xml"))
+    assert (code, out) == (2, "")
+    assert "expected --junit to name a file that can be written, got" in talk
+    assert told("t", "--junit", str(tmp_path / "new/folder/found.xml"))[0] == 0
+    assert ET.parse(tmp_path / "new/folder/found.xml").getroot().tag == "testsuites"
+
+
 def test_busy_processes_end_with_the_one_that_started_them() -> None:
     code = (
         "import os, signal\nfrom assessor.authoring import flaky\n"
