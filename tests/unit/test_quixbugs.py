@@ -74,6 +74,21 @@ def test_nodes_of_the_tests_are_handed_in_with_the_program(copy: Path, root: Pat
     assert "and `node.py` as it is" in task.brief
 
 
+def test_import_that_cannot_be_written_leaves_nothing_in_the_way_of_the_next(
+    copy: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    made = quixbugs.read(quixbugs.programs(copy)[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full)
+        with pytest.raises(FileInvalid, match="expected to write it, got: .*No space left on device"):
+            imported.write(made, root)
+    assert [*(root / "tasks").iterdir(), *(root / "rubrics").iterdir()] == []
+    assert imported.write(made, root).is_dir()
+
+
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         FileInvalid, match=r"expected a working copy of QuixBugs .*, got none of its programs$"
