@@ -291,7 +291,7 @@ def _require_settled(connection: sa.Connection, regrade_id: str, held: Sequence[
     if under_way is not None:
         raise RegradeRefused(
             f"regrade {regrade_id}: expected nothing else under way of what it judged, attempt "
-            f"{under_way.id} is {under_way.state}; wait until it is judged, then start it again to judge that anew"
+            f"{under_way.id} is {under_way.state}; wait until it is judged, then start the regrade again"
         )
 
 

@@ -26,7 +26,7 @@ criteria:
     weight: 40
     scored_by: static
     checks:
-      - {id: ruff, kind: ruff, select: [F, E7, S]}
+      - {id: ruff, kind: ruff, select: [F, E7, S, EXE]}
       - {id: forbid, kind: forbid, constructs: [dynamic-code, while]}
       - {id: require, kind: require, constructs: [function]}
       - {id: complexity, kind: complexity}
@@ -62,6 +62,7 @@ CASES: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
         {"ruff": "findings", "forbid": "findings"},
     ),
     "code under another name is not looked at": ({"a.py": GOOD, "b.txt": b"while True: eval(\n"}, {}),
+    "a line for the shell": ({"a.py": b"#!/usr/bin/env python\n" + GOOD}, {}),
     "no python at all": ({"a.txt": GOOD}, dict.fromkeys(ALL, "missing")),
     "nothing in it": ({"a.py": b""}, NOTHING),
     "nothing in it that does anything": ({"a.py": b'"""A."""\npass\n...\n'}, NOTHING),

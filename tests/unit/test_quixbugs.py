@@ -83,7 +83,7 @@ def test_import_that_cannot_be_written_leaves_nothing_in_the_way_of_the_next(
     made = quixbugs.read(quixbugs.programs(copy)[0])
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", full)
-        with pytest.raises(FileInvalid, match="expected to write it, got: .*No space left on device"):
+        with pytest.raises(FileInvalid, match=r"expected to write it, got: .*No space left on device"):
             imported.write(made, root)
     assert [*(root / "tasks").iterdir(), *(root / "rubrics").iterdir()] == []
     assert imported.write(made, root).is_dir()

@@ -437,7 +437,7 @@ def test_applied_while_one_of_its_submissions_is_judged_once_more_is_refused(thr
     start(three)
     work(three)
     submission = three.parts.store.results("sum")[0].submission
-    # On the old version, as nothing newer counts yet, and its number is higher: it would undo what is applied.
+    # On the old version, as nothing newer counts yet, and with a higher number: it would undo the regrade.
     again = pipeline.regrade(submission.id, three.parts, ring=lambda attempt, epoch: None)
     before = verdicts(three)
     with pytest.raises(
