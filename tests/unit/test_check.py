@@ -434,6 +434,12 @@ def test_command_names_every_broken_task_and_goes_on(world: World, tmp_path: Pat
     assert [suite.get("failures") for suite in ET.parse(xml).getroot()] == ["0", "1"]
 
 
+def test_task_is_understood_as_tasks(world: World, tmp_path: Path) -> None:
+    root = ["--home", str(tmp_path / "home"), "--catalog", str(world.root)]
+    done = CliRunner().invoke(main, [*root, "task", "check", "t", "--only", "static"])
+    assert (done.exit_code, done.stdout) == (0, "1 tasks checked, 0 to mend\n")
+
+
 def test_what_is_wrong_with_the_order_itself_is_told_before_anything_runs(
     world: World, tmp_path: Path
 ) -> None:
