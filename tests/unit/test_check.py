@@ -201,6 +201,32 @@ def test_test_file_that_is_nested_too_deeply_is_told_and_stops_nothing_else(worl
     assert State.BROKEN not in {gated.state for gated in checked.gates}
 
 
+def test_static_check_that_another_file_escapes_is_told_and_fails_nothing(world: World) -> None:
+    def found(files: str, kind: str = "forbid", most: int = 50) -> list[str]:
+        check = f"{{id: c, kind: {kind}, constructs: [loop], files: [{files}]}}"
+        text = FILES["rubrics/r.yaml"].replace(
+            "clear, title: Clear, weight: 20, scored_by: review, marks: 4",
+            f"clear, title: Clear, weight: 20, scored_by: static, checks: [{check}]",
+        )
+        write(world.root, "rubrics/r.yaml", text)
+        write(
+            world.root,
+            "tasks/t/task.yaml",
+            FILES["tasks/t/task.yaml"].replace('"*.py"]', f'"*.py"], max_files: {most}'),
+        )
+        gated = gate(world.check(only=[]), Gate.STATIC)
+        assert gated.state is State.PASSED
+        return [one.problem for one in gated.found.findings]
+
+    assert found("solution.py") == [
+        "expected the static check clear/c to look at all Python that may be handed in, got solution.py "
+        "alone, beside such as another_file.py"
+    ]
+    assert found('"*.py"') == []
+    assert found("solution.py", kind="require") == []
+    assert found("solution.py", most=1) == []
+
+
 def test_failing_reference_fails_the_proof_and_leaves_strength_for_later(world: World) -> None:
     world.fails = lambda order, source: (H,) if source == REFERENCE else ()
     checked = world.check()
