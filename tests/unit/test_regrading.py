@@ -359,6 +359,21 @@ def test_regrade_of_a_submission_keeps_to_the_version_that_counts(three: Bench) 
     assert (rescored.task_version, rescored.score) == ("1.1", three.parts.store.attempt(again.id).score)
 
 
+def test_old_result_is_not_scored_again_once_a_regrade_has_taken_its_place(three: Bench) -> None:
+    start(three)
+    work(three)
+    old = three.parts.store.results("sum")[0].attempt
+    apply(three)
+    before = verdicts(three)
+    new = three.parts.store.results("sum")[0].attempt
+    with pytest.raises(
+        NotFound, match=rf"expected one of the version that counts, attempt {new.id} on version 1\.1"
+    ):
+        judging.rescore(old.id, three.parts)
+    assert verdicts(three) == before
+    assert judging.rescore(new.id, three.parts).task_version == "1.1"
+
+
 def test_awards_stay_unless_told_otherwise(three: Bench) -> None:
     start(three)
     work(three)
