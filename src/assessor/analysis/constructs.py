@@ -13,11 +13,40 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 #: What makes code, or reaches it, at run time.
-_DYNAMIC = frozenset({"eval", "exec", "compile", "__import__", "__builtins__"})
-_DYNAMIC_MODULES = frozenset({"builtins", "code", "codeop", "ctypes", "imp", "importlib", "marshal", "runpy"})
-_DYNAMIC_ATTRIBUTES = frozenset(
-    {"__builtins__", "__code__", "__globals__", "__loader__", "__subclasses__", "f_globals", "f_builtins"}
+_DYNAMIC = frozenset({"eval", "exec", "compile", "globals", "__import__", "__builtins__"})
+_DYNAMIC_MODULES = frozenset(
+    {
+        *(
+            "bdb",
+            "builtins",
+            "cProfile",
+            "code",
+            "codeop",
+            "ctypes",
+            "doctest",
+            "imp",
+            "importlib",
+            "marshal",
+        ),
+        *("pdb", "pickle", "pkgutil", "profile", "pydoc", "runpy", "shelve", "timeit", "trace"),
+    }
 )
+#: `exec` but not `eval` or `compile`: tables, models and patterns have methods of these names.
+_DYNAMIC_ATTRIBUTES = frozenset(
+    {
+        *(
+            "__builtins__",
+            "__code__",
+            "__globals__",
+            "__import__",
+            "__loader__",
+            "__self__",
+            "__subclasses__",
+        ),
+        *("exec", "f_builtins", "f_globals"),
+    }
+)
+_DYNAMIC_DOTTED = frozenset({"sys.modules", "types.CodeType", "types.FunctionType", "types.ModuleType"})
 #: What imports the module that its first argument, or `name`, says.
 _IMPORTS = frozenset({"__import__", "builtins.__import__", "importlib.__import__", "importlib.import_module"})
 
@@ -226,8 +255,13 @@ def _recursion(at: Place) -> bool:
 
 def _dynamic(at: Place) -> bool:
     node = at.node
+    if isinstance(node, ast.Name | ast.Attribute) and _DYNAMIC_DOTTED & _dotted(node, at.names):
+        return True
     if isinstance(node, ast.Name):
         return node.id in _DYNAMIC
     if isinstance(node, ast.Attribute):
         return node.attr in _DYNAMIC_ATTRIBUTES
+    if isinstance(node, ast.Call) and "getattr" in _dotted(node.func, at.names):
+        named = (one.value for one in node.args[1:2] if isinstance(one, ast.Constant))
+        return any(one in _DYNAMIC_ATTRIBUTES | _DYNAMIC for one in named)
     return any(module.split(".")[0] in _DYNAMIC_MODULES for module in _modules(at))
