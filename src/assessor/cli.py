@@ -54,6 +54,10 @@ from assessor.store import UNUSED, Attempt, AttemptState
 class Group(click.Group):
     """The one place of the command line where errors are caught."""
 
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of this name; `task` is understood as `tasks`."""
+        return super().get_command(context, "tasks" if name == "task" else name)
+
     def invoke(self, context: click.Context) -> Any:
         """Run the command; an error of ours becomes one line and its exit status."""
         try:

@@ -77,6 +77,10 @@ def check(
         raise NotFound("expected the ids of tasks, or --all, got neither")
     if names and everything:
         raise click.UsageError(f"expected the ids of tasks or --all, got both: {' '.join(names)}")
+    for name in set(names).difference(tasks.ids()):
+        tasks.task(name)  # raises: a slip of the pen is told now, and not after an hour of other tasks
+    if xml is not None:
+        _require_writable(xml)
     asked = checking.Asked(only=tuple(Gate(name) for name in only) or tuple(Gate), runs=runs, mutants=mutants)
     talk = Console(stderr=True)
     checks = []
@@ -97,6 +101,21 @@ def check(
         click.echo(f"{len(checks)} tasks checked, {len(wrong)} to mend{told}")
     states = {one.state for one in checks}
     context.exit(3 if State.BROKEN in states else 2 if State.FAILED in states else 0)
+
+
+def _require_writable(xml: Path) -> None:
+    """Make the folder of a report, before all that it will tell of has run.
+
+    Raises:
+        click.UsageError: it cannot be written there.
+    """
+    try:
+        xml.parent.mkdir(parents=True, exist_ok=True)
+        xml.open("ab").close()
+    except OSError as error:
+        raise click.UsageError(
+            f"expected --junit to name a file that can be written, got {xml}: {error.strerror}"
+        ) from error
 
 
 class _Talk:

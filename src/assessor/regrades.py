@@ -156,8 +156,9 @@ class Regrades(Standings):
             now: the time.
 
         Raises:
-            RegradeRefused: it is closed; an attempt of it is not judged yet; or one of the results that it
-                was made from does not count any more. Nothing was kept.
+            RegradeRefused: it is closed; an attempt of it is not judged yet; one of the results that it was
+                made from does not count any more, or will not soon, since it is judged once more. Nothing was
+                kept.
             RegradeOvertaken: what it holds, or the files of its evidence, changed meanwhile; nothing was
                 kept, look again.
             KeyRetired: the key was retired since it signed; nothing was kept, sign again.
@@ -278,6 +279,20 @@ def _require_settled(connection: sa.Connection, regrade_id: str, held: Sequence[
         raise RegradeRefused(
             f"regrade {regrade_id}: expected results that nobody has judged since, {len(stale)} were: "
             f"attempt {stale[0].base} counts no more; start it again to judge those anew"
+        )
+    # A higher number, on the version that counts now: once it ends it would undo what is applied here.
+    later = schema.attempts.alias()
+    under_way = connection.execute(
+        sa.select(later.c.id, later.c.state)
+        .join(schema.attempts, _A.submission_id == later.c.submission_id)
+        .where(_A.regrade_id == regrade_id, _A.state == AttemptState.HELD)
+        .where(later.c.number > _A.number, later.c.state.in_(OPEN))
+        .order_by(later.c.seq)
+    ).first()
+    if under_way is not None:
+        raise RegradeRefused(
+            f"regrade {regrade_id}: expected nothing else under way of what it judged, attempt "
+            f"{under_way.id} is {under_way.state}; wait until it is judged, then start the regrade again"
         )
 
 

@@ -148,8 +148,8 @@ def apply(task_id: str, parts: Parts, *, by: str, reason: str, revoke: bool = Fa
 
     Raises:
         NotFound: none is open.
-        RegradeRefused: it holds nothing; an attempt is not judged yet; an old result was replaced since; or a
-            result comes out otherwise than it was shown. Nothing was kept.
+        RegradeRefused: it holds nothing; an attempt is not judged yet; an old result was replaced since, or
+            is judged once more; or a result comes out otherwise than it was shown. Nothing was kept.
         RegradeOvertaken, KeyRetired: others were quicker each time; nothing was kept.
         AssessorError: something cannot be read, signed or written; nothing was kept.
     """

@@ -208,11 +208,19 @@ class Store(
         that fails a worker does it, from the stored events, without a run.
 
         Raises:
-            NotFound: no such attempt, its run never came to an end, or its learner was erased.
+            NotFound: no such attempt, its run never came to an end, its learner was erased, or the submission
+                was judged on another version of its task since.
         """
         with self.writing() as connection:
             before = leases.read_attempt(connection, attempt_id)
             queued.learner(connection, before.submission_id)
+            counting = attempts.newest(connection, before.submission_id)
+            # The newest attempt counts: a late mark for an old one would undo a regrade that was applied.
+            if queued.same_as(counting) != queued.same_as(before) and not before.on_trial:
+                raise NotFound(
+                    f"attempt {attempt_id}: expected one of the version that counts, attempt "
+                    f"{counting.id} on version {counting.task_version} has taken its place"
+                )
             source = before
             if before.on_trial:
                 raise NotFound(

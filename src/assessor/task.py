@@ -336,7 +336,7 @@ def _all_visible(source: bytes) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an author's odd escape sequence is not our news
             body = ast.parse(source).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
         return False
 
     def marked(nodes: Sequence[ast.AST]) -> bool:

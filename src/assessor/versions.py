@@ -53,7 +53,8 @@ class FileChange:
     """A file that differs.
 
     Attributes:
-        path: in the snapshot, `tasks/<id>/` left out: `tests/test_sum.py`, `rubrics/sum.yaml`.
+        path: in the snapshot, `tasks/<id>/` left out where it tells nothing: `tests/test_sum.py`,
+            `rubrics/sum.yaml`.
         sizes: before and after, bytes; None where it is not there, or where only its digest was kept.
         lines: a unified diff, or nothing for what is not text, or too long to compare.
     """
@@ -199,8 +200,10 @@ def _side(found: Task, snapshot: Bundle) -> Side:
 def _own(snapshot: Bundle, found: Task) -> dict[str, bytes]:
     """The files of a snapshot under the names that a person knows them by; what is told of images apart."""
     root = f"tasks/{found.id}/"
+    # A task's own folder of that name keeps its whole path: it would hide the rubric that judges.
+    own = tuple(f"{root}{name}/" for name in ("rubrics", "sandboxes"))
     return {
-        path.removeprefix(root): data
+        path if path.startswith(own) else path.removeprefix(root): data
         for path, data in snapshot.files.items()
         if not path.endswith(f"/{RECIPE}") or path.startswith(root)
     }

@@ -26,7 +26,7 @@ criteria:
     weight: 40
     scored_by: static
     checks:
-      - {id: ruff, kind: ruff, select: [F, E7, S]}
+      - {id: ruff, kind: ruff, select: [F, E7, S, EXE]}
       - {id: forbid, kind: forbid, constructs: [dynamic-code, while]}
       - {id: require, kind: require, constructs: [function]}
       - {id: complexity, kind: complexity}
@@ -54,6 +54,7 @@ def one(made: Inspection, name: str) -> CheckResult:
 
 
 UNREADABLE = dict.fromkeys(ALL, "unreadable")
+NOTHING = dict.fromkeys(ALL, "missing")
 CASES: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
     "good": ({"a.py": GOOD}, {}),
     "code in a text is not looked into, and is found by what makes it": (
@@ -61,8 +62,11 @@ CASES: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
         {"ruff": "findings", "forbid": "findings"},
     ),
     "code under another name is not looked at": ({"a.py": GOOD, "b.txt": b"while True: eval(\n"}, {}),
+    "a line for the shell": ({"a.py": b"#!/usr/bin/env python\n" + GOOD}, {}),
     "no python at all": ({"a.txt": GOOD}, dict.fromkeys(ALL, "missing")),
-    "nothing in it": ({"a.py": b""}, {"require": "missing", "docstrings": "missing"}),
+    "nothing in it": ({"a.py": b""}, NOTHING),
+    "nothing in it that does anything": ({"a.py": b'"""A."""\npass\n...\n'}, NOTHING),
+    "nothing in one of two": ({"a.py": GOOD, "__init__.py": b""}, {}),
     "cookie of utf-7": ({"a.py": b"# coding: utf-7\n" + GOOD}, UNREADABLE),
     "cookie of latin-1": ({"a.py": b'# coding: latin-1\nx = "\xe9"\n' + GOOD}, UNREADABLE),
     "cookie behind a lone return": ({"a.py": b"\x0c\r# coding: utf-7\n" + GOOD}, UNREADABLE),

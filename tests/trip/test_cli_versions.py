@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assessor import catalog
 from assessor.authoring import version
 from tests.trip.shop import Forker, Shop, until
 
@@ -28,6 +29,9 @@ def median(values):
     return (ordered[middle - 1] + ordered[middle]) / 2
 """
 TASK = "median-stats"
+#: The version that is shipped, and the one that it is raised to.
+WAS = catalog.load(Path(__file__).parents[2]).task(TASK).version
+NEXT = version.following(WAS)
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +69,18 @@ def test_task_is_made_stricter_and_its_results_are_judged_again(shop: Shop) -> N
     refused = shop.run("tasks", "lock", TASK)
     assert refused.status == 2, refused
     assert (
-        "task.yaml:2:1: version: expected it to be raised from 1.0: 3 results stand under it" in refused.err
+        f"task.yaml:3:1: version: expected it to be raised from {WAS}: 3 results stand under it"
+        in refused.err
     )
     refused = shop.run("submit", TASK, right, "--learner", "dee")
     assert refused.status == 2, refused
     (locked,) = shop.values("tasks", "lock", TASK, "--bump")
-    assert (locked["raised_from"], locked["version"]) == ("1.0", version.following("1.0"))
+    assert (locked["raised_from"], locked["version"]) == (WAS, NEXT)
     old, new = ((one / "tasks" / TASK / "task.yaml").read_text() for one in (before, shop.catalog))
-    assert new == old.replace('version: "1.0"', 'version: "1.1"').replace("version: 1.0", "version: 1.1")
+    assert new == old.replace(f'version: "{WAS}"', f'version: "{NEXT}"')
 
     # What differs, by version and by folder.
-    told = shop.values("tasks", "diff", f"{TASK}@1.0", TASK, status=1)
+    told = shop.values("tasks", "diff", f"{TASK}@{WAS}", TASK, status=1)
     assert [(one["id"].split("::")[0], one["kind"]) for one in told["tests"]] == [
         ("test_even.py", "added")
     ] * 2
@@ -100,14 +105,14 @@ def test_task_is_made_stricter_and_its_results_are_judged_again(shop: Shop) -> N
     }
     assert found["bob"]["old"]["score"] == given["bob"]["score"]
     table = shop.done("regrade", TASK, "--show").out
-    assert "3 results on version 1.1: " in table
+    assert f"3 results on version {NEXT}: " in table
     status = shop.values("status", given["bob"]["attempt"])["attempts"][0]
-    assert (status["verdict"], status["task_version"]) == ("passed", "1.0")
+    assert (status["verdict"], status["task_version"]) == ("passed", WAS)
     assert shop.run("regrade", TASK, "--apply").status == 2, "a reason is asked for"
     done = shop.values("regrade", TASK, "--apply", "--reason", "even numbers of values", "--by", "kim")
     assert (done["regrade"]["by"], done["regrade"]["reason"]) == ("kim", "even numbers of values")
     newest = shop.values("status", "--learner", "bob")["attempts"][0]
-    assert (newest["number"], newest["kind"], newest["task_version"]) == (2, "regrade", "1.1")
+    assert (newest["number"], newest["kind"], newest["task_version"]) == (2, "regrade", NEXT)
     assert newest["score"] == found["bob"]["new"]["score"]
     for attempt in (given["bob"]["attempt"], newest["attempt"]):
         evidence = shop.home / "evidence" / attempt

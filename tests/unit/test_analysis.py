@@ -31,6 +31,12 @@ CONSTRUCTS = [
     ("dynamic-code", "import importlib.util", "import import_lib"),
     ("dynamic-code", "f.__globals__['x']", "f.globals"),
     ("dynamic-code", "__import__('runpy')", "run()"),
+    ("dynamic-code", "import sys\nsys.modules['builtins']", "import sys\nsys.argv"),
+    ("dynamic-code", "from sys import modules as m\nm['os']", "modules['os']"),
+    ("dynamic-code", "print.__self__.eval('1')", "model.eval()"),
+    ("dynamic-code", "getattr(f, '__globals__')", "getattr(f, 'name')"),
+    ("dynamic-code", "from timeit import timeit", "from time import time"),
+    ("dynamic-code", "from types import FunctionType as F\nF(c, {})", "from types import SimpleNamespace"),
     ("for", "for x in y: pass", "while x: pass"),
     ("function", "def f(): pass", "f = lambda: 0"),
     ("generator", "def f(): yield 1", "def f(): return 1"),
@@ -42,19 +48,31 @@ CONSTRUCTS = [
     ("raise", "raise E", "E"),
     ("recursion", "def f(n): return f(n - 1)", "def f(n): return g(n)\ndef g(n): return 0"),
     ("recursion", "class A:\n def f(self): self.f()", "class A:\n def f(self): self.g()"),
+    ("recursion", "class A:\n def f(self): A.f(self)", "class A:\n def print(self): print(self)"),
+    ("recursion", "class A:\n if x:\n  def f(self): self.f()", "class A:\n def f(self): b.f()"),
+    ("recursion", "def f(n):\n def g(): return f(n - 1)\n return g()", "def f(n):\n def g(): return 0\n g()"),
+    ("recursion", "f = lambda n: f(n - 1)", "f = lambda n: g(n - 1)"),
     ("star-import", "from x import *", "from x import y"),
     ("try", "try: f()\nfinally: pass", "f()"),
     ("while", "while x: pass", "for x in y: pass"),
     ("with", "with x: pass", "x"),
     ("call eval", "eval('1')", "evaluate('1')"),
     ("call eval", "import builtins as b\nb.eval('1')", "eval_ = 1"),
+    ("call eval", "def f():\n from math import sqrt as eval\neval('1')", "from math import sqrt as eval"),
     ("call os.system", "from os import system as run\nrun('ls')", "import os\nos.path.join('a')"),
+    ("call os.system", "from os import *\nsystem('ls')", "from os.path import *\nsystem('ls')"),
+    (
+        "call os.system",
+        "from os import system as run\nrun('ls')\ndef f():\n from os import stat as run",
+        "from os import stat as run\nrun('ls')",
+    ),
     ("call append", "x.append(1)", "x.extend([1])"),
     ("class Tree", "class Tree: pass", "class Leaf: pass"),
     ("decorator cache", "import functools\n@functools.cache\ndef f(): pass", "def cache(): pass"),
     ("function Tree.depth", "class Tree:\n def depth(self): pass", "def depth(): pass"),
     ("import os", "from os.path import join", "import osmium"),
     ("import os", "__import__('os')", "imported('os')"),
+    ("import os", "import builtins\nbuiltins.__import__(name='os')", "__import__(name='sys')"),
     ("import os.path", "from os import path", "import os"),
     ("name eval", "e = eval", "e = evaluate"),
 ]
@@ -122,6 +140,22 @@ def test_missing_docstrings_are_those_of_public_things() -> None:
     assert docstrings.missing(ast.parse(""), ["module"]) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        "with x:\n",
+        "for x in y:\n",
+        "while x:\n",
+        "try: f()\nexcept E:\n",
+        "try: f()\nfinally:\n",
+        "match x:\n case _:\n ",
+    ],
+)
+def test_function_without_a_docstring_is_missed_wherever_it_is_made(around: str) -> None:
+    tree = ast.parse(f"{around} def f(): pass\n")
+    assert [name for _, _, name in docstrings.missing(tree, ["function"])[0]] == ["f"]
+
+
 # Lines written twice
 
 COPY = (
@@ -149,6 +183,13 @@ def test_comments_blank_lines_and_docstrings_hide_no_copy() -> None:
         "):\n    area", "):\n    'Area.'\n    area"
     )
     assert pairs(a=ONE, b=hidden) == [("b.py", 1, 8, "a.py", 1)]
+
+
+def test_semicolons_and_statements_that_do_nothing_hide_no_copy() -> None:
+    assert len(pairs(a=ONE, b="def g(w): a = w * 2; b = a + w; c = b * a; return c\n" * 2)) == 1
+    for idle in ("pass", "...", "0", "width", "None"):
+        hidden = TWO.replace("    for", f"    {idle}\n    for")
+        assert pairs(a=ONE, b=hidden) == [("b.py", 1, 6, "a.py", 1)]
 
 
 def test_less_than_is_asked_for_is_no_copy() -> None:

@@ -63,6 +63,18 @@ def test_headings_and_links_in_code_are_no_headings_and_links() -> None:
     assert problems("# A\n\n```\n# B\n[x](y)\n```\n") == []
 
 
+@pytest.mark.parametrize(
+    "text", ["# A\n\n## B\n\n## B\n\n[the second](#b-1)\n", "# A\n\n<img src=curve.png alt=curve>\n"]
+)
+def test_second_of_two_equal_headings_and_words_without_quotes_are_known(text: str) -> None:
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize("alt", ['alt=""', "alt=' '", "alt"])
+def test_empty_words_of_a_picture_are_none(alt: str) -> None:
+    assert len(problems(f"# A\n\n<img src='curve.png' {alt}>\n")) == 1
+
+
 def test_long_sentences_and_empty_links_are_told_and_fail_nothing() -> None:
     text = f"# A\n\n{'word ' * 40}.\n\nLook [here](curve.png).\n"
     assert problems(text) == []

@@ -188,6 +188,45 @@ def test_test_file_that_is_no_python_is_told_with_its_line(world: World) -> None
     ]
 
 
+@pytest.mark.parametrize("terms", [600, 20_000])
+def test_test_file_that_is_nested_too_deeply_is_told_and_stops_nothing_else(world: World, terms: int) -> None:
+    long = "+".join(["'abcd'"] * terms)
+    deep = f"import pytest\n\n\n@pytest.mark.visible\ndef test_d():\n    assert {long}\n"
+    (world.root / "tasks/t/tests/test_deep.py").write_text(deep)
+    (world.root / "tasks/t/starter/deep.py").write_text(f"x = {long}\n")
+    relock(world)
+    checked = world.check()
+    said = [str(one) for gated in checked.gates for one in gated.found.findings]
+    assert any("nested too deeply" in one for one in said)
+    assert State.BROKEN not in {gated.state for gated in checked.gates}
+
+
+def test_static_check_that_another_file_escapes_is_told_and_fails_nothing(world: World) -> None:
+    def found(files: str, kind: str = "forbid", most: int = 50) -> list[str]:
+        check = f"{{id: c, kind: {kind}, constructs: [loop], files: [{files}]}}"
+        text = FILES["rubrics/r.yaml"].replace(
+            "clear, title: Clear, weight: 20, scored_by: review, marks: 4",
+            f"clear, title: Clear, weight: 20, scored_by: static, checks: [{check}]",
+        )
+        write(world.root, "rubrics/r.yaml", text)
+        write(
+            world.root,
+            "tasks/t/task.yaml",
+            FILES["tasks/t/task.yaml"].replace('"*.py"]', f'"*.py"], max_files: {most}'),
+        )
+        gated = gate(world.check(only=[]), Gate.STATIC)
+        assert gated.state is State.PASSED
+        return [one.problem for one in gated.found.findings]
+
+    assert found("solution.py") == [
+        "expected the static check clear/c to look at all Python that may be handed in, got solution.py "
+        "alone, beside such as another_file.py"
+    ]
+    assert found('"*.py"') == []
+    assert found("solution.py", kind="require") == []
+    assert found("solution.py", most=1) == []
+
+
 def test_failing_reference_fails_the_proof_and_leaves_strength_for_later(world: World) -> None:
     world.fails = lambda order, source: (H,) if source == REFERENCE else ()
     checked = world.check()
@@ -419,6 +458,31 @@ def test_command_names_every_broken_task_and_goes_on(world: World, tmp_path: Pat
     assert values[1]["gates"][0]["findings"][0]["line"] == 5
     assert "tasks/u/task.yaml:5:1: level: expected beginner or intermediate" in done.stderr
     assert [suite.get("failures") for suite in ET.parse(xml).getroot()] == ["0", "1"]
+
+
+def test_task_is_understood_as_tasks(world: World, tmp_path: Path) -> None:
+    root = ["--home", str(tmp_path / "home"), "--catalog", str(world.root)]
+    done = CliRunner().invoke(main, [*root, "task", "check", "t", "--only", "static"])
+    assert (done.exit_code, done.stdout) == (0, "1 tasks checked, 0 to mend\n")
+
+
+def test_what_is_wrong_with_the_order_itself_is_told_before_anything_runs(
+    world: World, tmp_path: Path
+) -> None:
+    def told(*asked: str) -> tuple[int, str, str]:
+        root = ["--home", str(tmp_path / "home"), "--catalog", str(world.root), "tasks", "check"]
+        done = CliRunner().invoke(main, [*root, *asked, "--only", "static"])
+        return done.exit_code, done.stdout, done.stderr
+
+    code, out, talk = told("t", "tt")
+    assert (code, out) == (2, "")
+    assert 'expected a task in tasks/, got "tt"; did you mean "t"?' in talk
+    (tmp_path / "file").write_text("")
+    code, out, talk = told("t", "--junit", str(tmp_path / "file/found.xml"))
+    assert (code, out) == (2, "")
+    assert "expected --junit to name a file that can be written, got" in talk
+    assert told("t", "--junit", str(tmp_path / "new/folder/found.xml"))[0] == 0
+    assert ET.parse(tmp_path / "new/folder/found.xml").getroot().tag == "testsuites"
 
 
 def test_busy_processes_end_with_the_one_that_started_them() -> None:

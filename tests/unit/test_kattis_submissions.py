@@ -114,6 +114,12 @@ def test_star_stays_in_one_name() -> None:
     assert one("slow/a.py", yaml=yaml).failures == {"every": LATE}
 
 
+def test_pattern_that_means_no_submission_is_named() -> None:
+    yaml = "wrong_answer/a.py: {permitted: [WA]}\n'wrong_anser/*': {permitted: [AC]}\n"
+    _, notes = read({"wrong_answer/a.py": "", "submissions.yaml": yaml})
+    assert notes == ("submissions/submissions.yaml: wrong_anser/*: left out, it means no submission",)
+
+
 def test_what_is_required_of_a_part_of_the_cases_is_named() -> None:
     yaml = "wrong_answer/a.py:\n  authors: Ada\n  message: no\n  secret/group1: {permitted: [AC]}\n"
     _, notes = read({"wrong_answer/a.py": "", "submissions.yaml": yaml})

@@ -74,6 +74,21 @@ def test_nodes_of_the_tests_are_handed_in_with_the_program(copy: Path, root: Pat
     assert "and `node.py` as it is" in task.brief
 
 
+def test_import_that_cannot_be_written_leaves_nothing_in_the_way_of_the_next(
+    copy: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    made = quixbugs.read(quixbugs.programs(copy)[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full)
+        with pytest.raises(FileInvalid, match=r"expected to write it, got: .*No space left on device"):
+            imported.write(made, root)
+    assert [*(root / "tasks").iterdir(), *(root / "rubrics").iterdir()] == []
+    assert imported.write(made, root).is_dir()
+
+
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         FileInvalid, match=r"expected a working copy of QuixBugs .*, got none of its programs$"
@@ -102,4 +117,12 @@ def test_program_that_does_not_say_what_it_must_do_is_refused(copy: Path) -> Non
     double, _ = quixbugs.programs(copy)
     double.write_text("def double(n):\n    return n\n")
     with pytest.raises(FileInvalid, match="expected a text that says what it must do, got none"):
+        quixbugs.read(double)
+
+
+def test_skip_of_something_that_is_not_written_out_is_refused_with_its_place(copy: Path) -> None:
+    double, _ = quixbugs.programs(copy)
+    test = copy / "python_testcases/test_double.py"
+    test.write_text(test.read_text().replace("[1000000]", "SLOW"))
+    with pytest.raises(FileInvalid, match=r"test_double\.py:\d+: expected an input .* got SLOW$"):
         quixbugs.read(double)

@@ -359,6 +359,21 @@ def test_regrade_of_a_submission_keeps_to_the_version_that_counts(three: Bench) 
     assert (rescored.task_version, rescored.score) == ("1.1", three.parts.store.attempt(again.id).score)
 
 
+def test_old_result_is_not_scored_again_once_a_regrade_has_taken_its_place(three: Bench) -> None:
+    start(three)
+    work(three)
+    old = three.parts.store.results("sum")[0].attempt
+    apply(three)
+    before = verdicts(three)
+    new = three.parts.store.results("sum")[0].attempt
+    with pytest.raises(
+        NotFound, match=rf"expected one of the version that counts, attempt {new.id} on version 1\.1"
+    ):
+        judging.rescore(old.id, three.parts)
+    assert verdicts(three) == before
+    assert judging.rescore(new.id, three.parts).task_version == "1.1"
+
+
 def test_awards_stay_unless_told_otherwise(three: Bench) -> None:
     start(three)
     work(three)
@@ -431,6 +446,24 @@ def test_result_that_was_replaced_meanwhile_is_made_anew(three: Bench) -> None:
     work(three)
     assert len(apply(three).attempts) == 3
     assert verdicts(three)["ada"] == ("passed", 4)
+
+
+def test_applied_while_one_of_its_submissions_is_judged_once_more_is_refused(three: Bench) -> None:
+    start(three)
+    work(three)
+    submission = three.parts.store.results("sum")[0].submission
+    # On the old version, as nothing newer counts yet, and with a higher number: it would undo the regrade.
+    again = pipeline.regrade(submission.id, three.parts, ring=lambda attempt, epoch: None)
+    before = verdicts(three)
+    with pytest.raises(
+        RegradeRefused, match=rf"expected nothing else under way .* attempt {again.id} is queued"
+    ):
+        apply(three)
+    assert verdicts(three) == before
+    work(three)
+    assert len(start(three).made) == 1
+    work(three)
+    assert len(apply(three).attempts) == 3
 
 
 def test_result_that_ends_unjudged_stays_as_it_was_and_is_tried_again(three: Bench) -> None:

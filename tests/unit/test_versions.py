@@ -66,6 +66,12 @@ def gathered(folder: Path) -> Bundle:
     return catalog.gather(catalog.load(folder), "sum")
 
 
+def stored(folder: Path) -> Bundle:
+    """The same as it is read back: its files in the order of their names."""
+    made = gathered(folder)
+    return bundle.unpack(made.data, expected=made.digest)
+
+
 def change(folder: Path, path: str, old: str, new: str) -> None:
     text = (folder / path).read_text()
     assert old in text
@@ -250,3 +256,14 @@ def test_words_name_what_changed_first(own: Path) -> None:
     change(own, "tasks/sum/task.yaml", "tries: 100", "tries: 3")
     change(own, "tasks/sum/tests/test_sum.py", "== 3", "== 4")
     assert versions.compare(before, gathered(own)).words == "policy.tries, tests/test_sum.py changed"
+
+
+@pytest.mark.parametrize("path", ["rubrics/sum.yaml", "sandboxes/python/sandbox.yaml"])
+def test_file_of_the_task_hides_no_rubric_and_no_sandbox_of_the_same_name(own: Path, path: str) -> None:
+    (own / "tasks/sum" / path).parent.mkdir(parents=True)
+    (own / "tasks/sum" / path).write_text("# kept for later\n")
+    before = stored(own)
+    assert versions.compare(before, gathered(own)).same
+    (own / path).write_bytes((own / path).read_bytes() + b"# changed\n")
+    assert [one.path for one in versions.compare(before, gathered(own)).files] == [path]
+    assert [one.path for one in versions.compare(before, stored(own)).files] == [path]

@@ -122,6 +122,9 @@ def _file(path: str, data: bytes, asked: list[int], order: dict[str, Any]) -> di
             broken[str(at)] = (error.line, "unreadable", error.problem)
         except linter.Crashed as error:
             broken[str(at)] = (1, error.broken.reason, error.broken.why)
+    if source.idle:
+        # Nothing empty is true: a file without code breaks no rule, and keeps none either.
+        found, lines = {at: (told, 0) for at, (told, _) in found.items()}, None
     return {"found": found, "broken": broken, "lines": lines}
 
 

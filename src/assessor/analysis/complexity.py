@@ -28,7 +28,7 @@ def functions(tree: ast.Module) -> list[tuple[int, str, int]]:
             continue  # those inside count for it
         if isinstance(node, ast.ClassDef):
             prefix = f"{prefix}{node.name}."
-        left += [(prefix, one) for one in _children(node)]
+        left += [(prefix, one) for one in children(node)]
     return sorted(found)
 
 
@@ -40,10 +40,11 @@ def _statements(body: list[ast.stmt], *, into: bool) -> Iterator[ast.stmt]:
         if isinstance(node, _Function) and not into:
             continue
         yield node
-        left += _children(node)
+        left += children(node)
 
 
-def _children(node: ast.stmt) -> Iterator[ast.stmt]:
+def children(node: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements right inside a compound one, whichever branch they stand in."""
     for name in ("body", "orelse", "finalbody"):
         yield from getattr(node, name, ())
     for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):

@@ -1,24 +1,67 @@
 """Constructs that an author requires or forbids, found in a tree by their names.
 
 Comes in: a tree and constructs such as `loop` or `call eval`. Goes out: where each stands. Names that were
-imported are followed to where they come from; what a program makes at run time is not seen, which is why
-`dynamic-code` is a construct.
+imported are followed to where they come from: to all of these, whatever scope they were imported in, and to
+themselves, so that an import which is never run hides nothing. What a program makes at run time is not seen,
+which is why `dynamic-code` is a construct.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 #: What makes code, or reaches it, at run time.
-_DYNAMIC = frozenset({"eval", "exec", "compile", "__import__", "__builtins__"})
-_DYNAMIC_MODULES = frozenset({"builtins", "code", "codeop", "ctypes", "imp", "importlib", "marshal", "runpy"})
-_DYNAMIC_ATTRIBUTES = frozenset(
-    {"__builtins__", "__code__", "__globals__", "__loader__", "__subclasses__", "f_globals", "f_builtins"}
+_DYNAMIC = frozenset({"eval", "exec", "compile", "globals", "__import__", "__builtins__"})
+_DYNAMIC_MODULES = frozenset(
+    {
+        *(
+            "bdb",
+            "builtins",
+            "cProfile",
+            "code",
+            "codeop",
+            "ctypes",
+            "doctest",
+            "imp",
+            "importlib",
+            "marshal",
+        ),
+        *("pdb", "pickle", "pkgutil", "profile", "pydoc", "runpy", "shelve", "timeit", "trace"),
+    }
 )
+#: `exec` but not `eval` or `compile`: tables, models and patterns have methods of these names.
+_DYNAMIC_ATTRIBUTES = frozenset(
+    {
+        *(
+            "__builtins__",
+            "__code__",
+            "__globals__",
+            "__import__",
+            "__loader__",
+            "__self__",
+            "__subclasses__",
+        ),
+        *("exec", "f_builtins", "f_globals"),
+    }
+)
+_DYNAMIC_DOTTED = frozenset({"sys.modules", "types.CodeType", "types.FunctionType", "types.ModuleType"})
+#: What imports the module that its first argument, or `name`, says.
+_IMPORTS = frozenset({"__import__", "builtins.__import__", "importlib.__import__", "importlib.import_module"})
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """What names may stand for: those that were imported by name, and the modules of which all were."""
+
+    of: Mapping[str, frozenset[str]]
+    stars: tuple[str, ...]
+
+    def meant(self, name: str) -> frozenset[str]:
+        return self.of.get(name, frozenset()) | {name, *(f"{module}.{name}" for module in self.stars)}
 
 
 @dataclass(frozen=True)
@@ -28,14 +71,17 @@ class Place:
     Attributes:
         node: the node.
         within: qualified names of the functions and classes around it, from the outermost, itself left out.
-        function: name of the nearest function around it, or None.
-        names: what imported names stand for in this file.
+        functions: the functions around it, from the outermost, each with the class that it is a method of,
+            or None; a lambda that is given a name is one of them.
+        names: what imported names may stand for in this file.
+        method_of: the class in whose body it stands, no function in between; else None.
     """
 
     node: ast.AST
     within: tuple[str, ...]
-    function: str | None
-    names: dict[str, str]
+    functions: tuple[tuple[str, str | None], ...]
+    names: _Imported
+    method_of: str | None = None
 
 
 _PLAIN: dict[str, Callable[[Place], bool]] = {
@@ -76,8 +122,7 @@ _NAMED: dict[str, Callable[[Place, str], bool]] = {
         module == name or module.startswith(f"{name}.") for module in _modules(at)
     ),
     "name": lambda at, name: (
-        (isinstance(at.node, ast.Name) and at.node.id == name)
-        or (isinstance(at.node, ast.Name | ast.Attribute) and _dotted(at.node, at.names) == name)
+        isinstance(at.node, ast.Name | ast.Attribute) and name in _dotted(at.node, at.names)
     ),
 }
 #: Constructs that stand alone, and those that take a name.
@@ -111,16 +156,28 @@ def find(tree: ast.Module, wanted: list[str], within: str | None) -> tuple[list[
 def _walk(tree: ast.Module) -> Iterator[Place]:
     """Every node, without recursion: a tree may be deeper than the stack."""
     names = _imported(tree)
-    left: list[Place] = [Place(tree, (), None, names)]
+    left: list[Place] = [Place(tree, (), (), names)]
     while left:
         at = left.pop()
         yield at
-        within, function = at.within, at.function
+        within, functions = at.within, at.functions
         if isinstance(at.node, _Function | ast.ClassDef):
             within = (*within, ".".join((*within[-1:], at.node.name)))
-            if isinstance(at.node, _Function):
-                function = at.node.name
-        left += [Place(child, within, function, names) for child in ast.iter_child_nodes(at.node)]
+        for name in _named(at.node):
+            functions = (*functions, (name, at.method_of))
+        method_of = at.node.name if isinstance(at.node, ast.ClassDef) else None
+        if isinstance(at.node, ast.stmt) and not isinstance(at.node, _Function | ast.ClassDef):
+            method_of = at.method_of  # an `if` in a class is still the class
+        left += [Place(child, within, functions, names, method_of) for child in ast.iter_child_nodes(at.node)]
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    """The names by which the code in this node may call itself."""
+    if isinstance(node, _Function):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and isinstance(node.value, ast.Lambda):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from (one.id for one in targets if isinstance(one, ast.Name))
 
 
 def _inside(around: tuple[str, ...], within: str) -> bool:
@@ -132,32 +189,41 @@ def _defines(at: Place, own: str, name: str) -> bool:
     return whole == name or whole.endswith(f".{name}")
 
 
-def _imported(tree: ast.Module) -> dict[str, str]:
-    names: dict[str, str] = {}
+def _imported(tree: ast.Module) -> _Imported:
+    names: dict[str, set[str]] = {}
+    stars = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {one.asname: one.name for one in node.names if one.asname}
+            for one in node.names:
+                if one.asname:
+                    names.setdefault(one.asname, set()).add(one.name)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
-    return names
+            for one in node.names:
+                if one.name == "*":
+                    stars.add(node.module)
+                else:
+                    names.setdefault(one.asname or one.name, set()).add(f"{node.module}.{one.name}")
+    return _Imported({name: frozenset(them) for name, them in names.items()}, tuple(sorted(stars)))
 
 
-def _dotted(node: ast.AST, names: dict[str, str]) -> str:
-    """`os.path.join` of the expression that says so, imported names followed; what is no name is `?`."""
+def _dotted(node: ast.AST, names: _Imported) -> frozenset[str]:
+    """All that an expression such as `os.path.join` may mean, imported names followed; what is no name is
+    `?`."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    parts.append(names.get(node.id, node.id) if isinstance(node, ast.Name) else "?")
-    return ".".join(reversed(parts))
+    rest = "".join(f".{part}" for part in reversed(parts))
+    heads = names.meant(node.id) if isinstance(node, ast.Name) else frozenset({"?"})
+    return frozenset(f"{head}{rest}" for head in heads)
 
 
-def _decorator(node: ast.expr, names: dict[str, str]) -> str:
+def _decorator(node: ast.expr, names: _Imported) -> frozenset[str]:
     return _dotted(node.func if isinstance(node, ast.Call) else node, names)
 
 
-def _is(dotted: str, name: str) -> bool:
-    return dotted == name or ("." not in name and dotted.endswith(f".{name}"))
+def _is(meant: frozenset[str], name: str) -> bool:
+    return name in meant or ("." not in name and any(one.endswith(f".{name}") for one in meant))
 
 
 def _modules(at: Place) -> Iterator[str]:
@@ -167,34 +233,35 @@ def _modules(at: Place) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield node.module
         yield from (f"{node.module}.{one.name}" for one in node.names)
-    elif (
-        isinstance(node, ast.Call)
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and _dotted(node.func, at.names) in ("__import__", "importlib.import_module")
-    ):
-        yield str(node.args[0].value)
+    elif isinstance(node, ast.Call) and _IMPORTS & _dotted(node.func, at.names):
+        named = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "name")]
+        yield from (str(one.value) for one in named if isinstance(one, ast.Constant))
 
 
 def _recursion(at: Place) -> bool:
-    node = at.node
-    if not isinstance(node, ast.Call) or at.function is None:
+    if not isinstance(at.node, ast.Call):
         return False
-    called = node.func
+    called = at.node.func
     if isinstance(called, ast.Name):
-        return called.id == at.function
-    return (
-        isinstance(called, ast.Attribute)
-        and called.attr == at.function
-        and isinstance(called.value, ast.Name)
-        and called.value.id in ("self", "cls")
+        # A method is no name in itself: `print` in a method `print` is the built-in one.
+        return (called.id, None) in at.functions
+    if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
+        return False
+    return any(
+        name == called.attr and owner is not None and called.value.id in ("self", "cls", owner)
+        for name, owner in at.functions
     )
 
 
 def _dynamic(at: Place) -> bool:
     node = at.node
+    if isinstance(node, ast.Name | ast.Attribute) and _DYNAMIC_DOTTED & _dotted(node, at.names):
+        return True
     if isinstance(node, ast.Name):
         return node.id in _DYNAMIC
     if isinstance(node, ast.Attribute):
         return node.attr in _DYNAMIC_ATTRIBUTES
+    if isinstance(node, ast.Call) and "getattr" in _dotted(node.func, at.names):
+        named = (one.value for one in node.args[1:2] if isinstance(one, ast.Constant))
+        return any(one in _DYNAMIC_ATTRIBUTES | _DYNAMIC for one in named)
     return any(module.split(".")[0] in _DYNAMIC_MODULES for module in _modules(at))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from assessor.analysis import complexity
+
 
 def missing(tree: ast.Module, of: Sequence[str]) -> tuple[list[tuple[int, str, str]], int]:
     """Line, kind and name of each public thing without a docstring, ascending; and how many were looked at.
@@ -42,5 +44,5 @@ def _public(
                 left += [(f"{name}.", one) for one in node.body]
             else:
                 yield "function", name, node
-        elif isinstance(node, ast.If | ast.Try):
-            left += [(prefix, one) for one in (*node.body, *node.orelse)]
+        else:
+            left += [(prefix, one) for one in complexity.children(node)]

@@ -1,8 +1,9 @@
 """Lines that are written twice, whatever names, numbers and texts stand in them.
 
 Comes in: texts. Goes out: pairs of places. A line here is a logical one: a statement, or the head of a
-compound one. Names become one word, numbers and texts another each; keywords and operators stay; comments,
-blank lines, imports and statements that are a text alone (docstrings) count for nothing.
+compound one; a semicolon ends one, too. Names become one word, numbers and texts another each; keywords and
+operators stay; comments, blank lines, imports and statements that do nothing (docstrings, `pass`) count for
+nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _BLANK = frozenset(
     {token.NEWLINE, token.INDENT, token.DEDENT, token.ENDMARKER, tokenize.NL, tokenize.COMMENT}
 )
 _TEXT = "text"
+#: Statements that do nothing: put in between, they would hide a copy.
+_IDLE = ([_TEXT], ["number"], ["name"], ["pass"], ["..."], ["None"], ["True"], ["False"])
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ def lines(text: str) -> list[Line]:
     words: list[str] = []
     first = 0
     for one in tokenize.generate_tokens(io.StringIO(text).readline):
-        if one.type == token.NEWLINE:
-            if words and words[0] not in ("import", "from") and words != [_TEXT]:
+        if one.type == token.NEWLINE or (one.type == token.OP and one.string == ";"):
+            if words and words[0] not in ("import", "from") and words not in _IDLE:
                 found.append((first, one.start[0], len(words), " ".join(words)))
             words = []
         elif one.type not in _BLANK:

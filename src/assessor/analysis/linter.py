@@ -16,8 +16,9 @@ from typing import Any
 from assessor.analysis import apart
 from assessor.analysis.sources import Source, Unreadable
 
-#: isort's comments switch off `I`; INP001 asks what lies beside a file.
-NOT_OFFERED = frozenset({"I001", "I002", "INP001"})
+#: isort's comments switch off `I`; INP001 asks what lies beside a file, EXE001 and EXE002 for its mode, which
+#: no submission has.
+NOT_OFFERED = frozenset({"I001", "I002", "INP001", "EXE001", "EXE002"})
 #: The ruff whose rules `offered` are, and the only one that is asked.
 VERSION = "0.17.6"
 _RULES = Path(__file__).with_name("ruff_rules.txt")

@@ -42,6 +42,14 @@ class Source:
     text: str
     tree: ast.Module
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing in it does anything: it is empty, or texts, numbers and `pass` alone."""
+        return all(
+            isinstance(one, ast.Pass) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+            for one in self.tree.body
+        )
+
 
 def read(path: str, data: bytes) -> Source:
     """The source in these bytes.

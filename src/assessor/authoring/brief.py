@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from markdown_it import MarkdownIt
@@ -27,7 +28,7 @@ WORDS = 25
 _EMPTY_WORDS = frozenset({"here", "click here", "this", "link", "this link", "more", "read more"})
 _SENTENCE = re.compile(r"[.!?:]+(?:\s|$)")
 _IMAGE = re.compile(r"<img\b(?P<rest>[^>]*)>", re.IGNORECASE)
-_ALT = re.compile(r"""\balt\s*=\s*(["'])\s*\S""", re.IGNORECASE)
+_ALT = re.compile(r"""\balt\s*=\s*(?:(["'])\s*(?!\1)\S|[^\s"'>])""", re.IGNORECASE)
 
 
 def gate(brief: str, path: str, files: Collection[str]) -> Found:
@@ -47,7 +48,7 @@ def gate(brief: str, path: str, files: Collection[str]) -> Found:
     found = [
         *_headings(headings, path),
         *_blocks(tokens, path),
-        *_inline(tokens, path, files, {_slug(text) for _, text, _ in headings}),
+        *_inline(tokens, path, files, _anchors(text for _, text, _ in headings)),
         *_sentences(tokens, path),
     ]
     words = sum(len(token.content.split()) for token in tokens if token.type == "inline")
@@ -173,6 +174,16 @@ def _sentences(tokens: list[Token], path: str) -> Iterator[Finding]:
             mend="make two of the long ones",
             serious=False,
         )
+
+
+def _anchors(headings: Iterable[str]) -> set[str]:
+    """What links name headings by; of equal ones the second ends in `-1`, the third in `-2`."""
+    found: Counter[str] = Counter()
+    made = set()
+    for slug in map(_slug, headings):
+        made.add(f"{slug}-{found[slug]}" if found[slug] else slug)
+        found[slug] += 1
+    return made
 
 
 def _slug(heading: str) -> str:

@@ -248,6 +248,14 @@ def _gated(gate: Gate, path: str, run: Callable[[], Found]) -> Gated:
         raise
     except AuthorError as error:
         found, state = Found(findings=finding.of_error(error, path)), State.FAILED
+    except RecursionError:
+        # Python reads deeper trees than whoever walks them in Python can follow: a file's fault, not ours.
+        deep = Finding(
+            path=path,
+            problem="expected Python that can be looked through, got expressions that are nested too deeply",
+            mend="write a long sum or chain of calls as several statements, or read it from a file",
+        )
+        found, state = Found(findings=(deep,)), State.FAILED
     except AssessorError as error:
         found, state = Found(findings=finding.of_error(error, path)), State.BROKEN
     return Gated(gate=gate, state=state, found=found, seconds=time.monotonic() - begun)

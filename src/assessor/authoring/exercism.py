@@ -311,7 +311,7 @@ def _skipped(source: bytes) -> list[str]:
     """Names of tests that are decorated to be skipped in any case."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     return [
         node.name

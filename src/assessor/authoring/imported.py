@@ -77,8 +77,13 @@ def write(made: Imported, root: Path) -> Path:
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).write_bytes(data)
             draft.chmod(0o755)
-            rubric.write_bytes(made.rubric)
-            draft.rename(folder)
+            try:
+                rubric.write_bytes(made.rubric)
+                draft.rename(folder)
+            except OSError:
+                # Half a rubric, or one without its task, would stand in the way of the next import.
+                rubric.unlink(missing_ok=True)
+                raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:

@@ -164,11 +164,12 @@ def read(
             notes.append(f"submissions/{_YAML}: left out, the legacy format has none")
         else:
             rules = _rules(authored.read(files[_YAML], f"{shown}/submissions/{_YAML}"), notes)
-    found = []
+    found, seen = [], set[str]()
     for folder in sorted({path.split("/")[0] for path in files if "/" in path}):
         inside = {p.removeprefix(f"{folder}/"): one for p, one in files.items() if p.startswith(f"{folder}/")}
         for name, sources in sorted(kattis_folder.programs(inside).items()):
             where = f"submissions/{folder}/{name}"
+            seen.add(f"{folder}/{name}")
             tags = kattis_folder.tagged(sources)
             verdict = tags[0] if tags else folder
             if tags or legacy or (folder == "partially_accepted" and scoring):
@@ -189,6 +190,11 @@ def read(
             elif verdict not in VERDICTS or verdict == "accepted":
                 verdict = "rejected"
             found.append(Submission(verdict=verdict, name=name, program=program, failures=fate.failures))
+    notes += [
+        f"submissions/{_YAML}: {pattern}: left out, it means no submission"
+        for pattern in rules.needed
+        if not any(_matches(pattern, path) for path in seen)
+    ]
     return tuple(found), tuple(notes)
 
 

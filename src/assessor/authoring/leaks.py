@@ -92,7 +92,7 @@ def literals(test_files: Mapping[str, bytes]) -> tuple[list[Literal], str]:
         text = _text(source)
         try:
             tree = ast.parse(text)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # the static gate names it
         shown: list[ast.AST] = (
             [node for node in tests(tree.body) if is_visible(node)] if not is_shown(tree) else [tree]

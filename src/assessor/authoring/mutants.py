@@ -84,9 +84,9 @@ def make(path: str, source: bytes) -> tuple[Mutant, ...]:
     try:
         source.decode()
         tree = _parsed(source)
-    except (SyntaxError, ValueError, RecursionError):
+        same = ast.dump(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    same = ast.dump(tree)
     made: dict[bytes, tuple[int, Mutant]] = {}
     for start, end, text, mutation in _Edits(source).of(tree):
         mutated = source[:start] + text.encode() + source[end:]

@@ -96,7 +96,7 @@ def read(program: Path, *, prefix: str = PREFIX) -> Imported:
         imported.source(folder, one, named_in=_PROGRAMS) for one in (path, f"{_RIGHT}/{name}.py", test)
     )
     tree = _parsed(tests, f"{folder}/{test}")
-    slow = _skipped(tree)
+    slow = _skipped(tree, f"{folder}/{test}")
     needed = _imports(tree)
     beside = [f"{_TESTS}/{_LOADER}.py", f"{_CASES}/{name}.json"] if _LOADER in needed else []
     node = f"{_NODE}.py"
@@ -195,6 +195,8 @@ def _parsed(source: bytes, path: str) -> ast.Module:
         return ast.parse(authored.text(source, path))
     except (SyntaxError, ValueError) as error:
         raise FileInvalid(path, f"expected Python, got: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise FileInvalid(path, "expected Python, got: expressions that are nested too deeply") from error
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -203,13 +205,25 @@ def _imports(tree: ast.Module) -> set[str]:
     }
 
 
-def _skipped(tree: ast.Module) -> list[Any]:
-    """The inputs that a test compares with before it skips."""
+def _skipped(tree: ast.Module, path: str) -> list[Any]:
+    """The inputs that a test compares with before it skips.
+
+    Raises:
+        FileInvalid: it compares with something that has to be run to be known.
+    """
     found = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.If) or not any("skip" in ast.unparse(line) for line in node.body):
             continue
         for one in ast.walk(node.test):
             if isinstance(one, ast.Compare):
-                found.append(ast.literal_eval(one.comparators[0]))
+                try:
+                    found.append(ast.literal_eval(one.comparators[0]))
+                except ValueError as error:
+                    raise FileInvalid(
+                        path,
+                        "expected an input that is written out before a skip, "
+                        f"got {ast.unparse(one.comparators[0])}",
+                        line=one.lineno,
+                    ) from error
     return found

@@ -2,7 +2,8 @@
 
 Comes in: a task that was read, so that its files parse, its references resolve and its limits are within the
 profile's ceiling. Goes out: findings with lines: tests that are no Python, names that tests use and learners
-are not told of, hidden tests in the starter, a program that the brief does not name.
+are not told of, hidden tests in the starter, a program that the brief does not name, static checks that look
+at a part of what may be handed in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from pathlib import PurePosixPath
 from assessor import catalog
 from assessor.authoring import leaks
 from assessor.authoring.finding import Finding, Found
+from assessor.rubric import Rubric
+from assessor.rules import SubmissionRules
 from assessor.task import Task, is_test_file
+
+#: Names of files that no task asks for.
+_OTHERS = ("another_file.py", "another_folder/another_file.py")
 
 
 def gate(tasks: catalog.Catalog, task_id: str) -> Found:
@@ -31,6 +37,7 @@ def gate(tasks: catalog.Catalog, task_id: str) -> Found:
     catalog.freeze(tasks, task_id)
     trees, broken = _parsed(task)
     found = [*broken, *_work(task), *_told(task, trees), *_command(task), *_starter(task, trees)]
+    found += _unseen(task, tasks.rubric(task.rubric_id))
     told = f"{len(task.files)} files, {len(task.solutions)} references, {len(task.faulty)} known-bad"
     return Found(findings=tuple(found), told=told)
 
@@ -86,11 +93,12 @@ def _parsed(task: Task) -> tuple[dict[str, ast.Module], list[Finding]]:
                     mend="mend the test file: nothing in it can be collected",
                 )
             )
-        except ValueError as error:
+        except (ValueError, RecursionError, MemoryError) as error:
+            said = error if isinstance(error, ValueError) else "expressions that are nested too deeply"
             broken.append(
                 Finding(
                     path=f"tasks/{task.id}/tests/{path}",
-                    problem=f"expected Python, got: {error}",
+                    problem=f"expected Python, got: {said}",
                     mend="mend the test file: nothing in it can be collected",
                 )
             )
@@ -152,7 +160,7 @@ def _starter(task: Task, trees: Mapping[str, ast.Module]) -> Iterator[Finding]:
             continue
         try:
             tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # a starter may be a puzzle
         for one in ast.walk(tree):
             if isinstance(one, ast.FunctionDef) and ast.dump(one) in hidden:
@@ -162,6 +170,25 @@ def _starter(task: Task, trees: Mapping[str, ast.Module]) -> Iterator[Finding]:
                     problem=f"expected nothing of the hidden tests, got {one.name} of "
                     f"tests/{hidden[ast.dump(one)]}",
                     mend="take it out, or mark it visible",
+                )
+
+
+def _unseen(task: Task, rubric: Rubric) -> Iterator[Finding]:
+    """Static checks that a learner escapes by a file of another name: what is forbidden moves there."""
+    rules = task.submission
+    if rules.max_files <= len(rules.required):
+        return
+    for criterion in rubric.criteria:
+        for check in criterion.checks:
+            takes = SubmissionRules(required=(), allow=check.files)
+            free = [path for path in _OTHERS if rules.patterns(path) and not takes.patterns(path)]
+            if free and check.kind != "require":
+                yield Finding(
+                    path=f"rubrics/{rubric.id}.yaml",
+                    problem=f"expected the static check {criterion.id}/{check.id} to look at all Python that "
+                    f"may be handed in, got {', '.join(check.files)} alone, beside such as {free[0]}",
+                    mend="widen its `files`, or narrow submission.allow in task.yaml",
+                    serious=False,
                 )
 
 
