@@ -55,6 +55,8 @@ class Seal(StrEnum):
 
 #: Those that every run tries; the others are asked for by `--every-seal`.
 USUAL = (Seal.CELL_WARM, Seal.CONTAINER_COLD)
+#: How long the files of a verdict that is stored may take, seconds.
+_PUBLISHED_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +205,10 @@ class Bench:
         assert found.problem is None, found.problem
         judged = judging.judge(attempt.id, self.parts)
         folder = self.parts.publisher.folder(attempt.id)
+        # The verdict is stored before its files are written, and the other thread may be at just that.
+        deadline = time.monotonic() + _PUBLISHED_S
+        while not folder.is_dir() and time.monotonic() < deadline:
+            time.sleep(0.02)
         console = Console(record=True, width=200, file=(self.config.home / "console").open("w"))
         console.print(display.result(judged))
         console.file.close()

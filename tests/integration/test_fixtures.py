@@ -257,6 +257,7 @@ def test_service_is_talked_to_over_http_and_fresh_for_each_test(judge: Judge) ->
             "main.py": "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)",
         },
         """
+        import time
         import pytest
 
         def test_methods(service):
@@ -276,6 +277,10 @@ def test_service_is_talked_to_over_http_and_fresh_for_each_test(judge: Judge) ->
 
         def test_log(service):
             service.get("/some/where")
+            for _ in range(200):  # what is printed takes a way of its own
+                if "served" in service.log:
+                    break
+                time.sleep(0.05)
             assert "served /some/where" in service.log
 
         def test_program_reaches_it(program, service):

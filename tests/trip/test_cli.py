@@ -441,7 +441,7 @@ def test_broken_task_is_told_by_file_line_and_column_and_hides_no_other(
     listed = forker.start(*there, "tasks", "list", "--json", COLUMNS="40")()
     assert listed.status == 2
     assert [task["id"] for task in listed.json["tasks"]] == ["log-report", "slugify-js"]
-    expected = 'tasks/median-stats/task.yaml:6:1: minutes: expected a number, got "much"'
+    expected = 'tasks/median-stats/task.yaml:7:1: minutes: expected a number, got "much"'
     assert expected in listed.json["problems"]
     assert expected in listed.err, "on one line, however narrow the terminal"
     assert any(problem.startswith("tasks/empty") for problem in listed.json["problems"])
