@@ -11,12 +11,10 @@ Comes in: a task with references. Goes out: its `Manifest`; `write` puts it besi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from assessor import catalog, manifest
-from assessor.authoring import trial
+from assessor.authoring import trial, version
 from assessor.authoring.trial import Trial
 from assessor.errors import FileInvalid
 from assessor.manifest import Manifest
@@ -75,24 +73,13 @@ def lock(tasks: catalog.Catalog, task_id: str, sandbox: Sandbox, *, label: str =
     )
 
 
-def write(task: Task, made: Manifest) -> Path:
-    """Put the manifest into the task's folder, whole or not at all; where it lies.
+def write(task: Task, made: Manifest) -> None:
+    """Put the manifest into the folder of the task, as it was read; whole or not at all.
 
     Raises:
-        FileInvalid: it cannot be written.
+        FileInvalid: somebody has locked it since it was read, or it cannot be written.
     """
-    assert task.folder is not None, f"task {task.id}: expected one from a catalog, got one from a snapshot"
-    path = task.folder / "manifest.json"
-    draft = task.folder / f".manifest.json.{os.getpid()}"
-    try:
-        draft.write_bytes(made.dump())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FileInvalid(
-            f"tasks/{task.id}/manifest.json", f"expected to write it, got: {error.strerror}"
-        ) from error
-    return path
+    version.write(task, "manifest.json", made.dump())
 
 
 def _require_whole(made: Trial, task: Task) -> None:

@@ -94,7 +94,7 @@ def lock(
             written = _free(tasks, task, made, store, blobs, bump=bump)
         if written.version != task.version:  # 6
             version.write(task, "task.yaml", written.files["task.yaml"])
-        version.write(task, "manifest.json", made.dump())
+        locking.write(task, made)
     assert task.folder is not None, "the task is of a catalog"
     return Locked(
         path=task.folder / "manifest.json",
