@@ -70,24 +70,31 @@ def list_(context: click.Context, as_json: bool) -> None:
 def lock(context: click.Context, names: tuple[str, ...], everything: bool, bump: bool, as_json: bool) -> None:
     """Run the references of NAMES and write which tests count: tasks/<id>/manifest.json.
 
-    Refused where results stand under the task's version with another content; --bump raises it.
+    Refused where results stand under the task's version with another content; --bump raises it. One that is
+    wrong is told, and the others are locked.
     """
     config: Settings = context.obj
     tasks = wiring.tasks(config)
     values = []
+    broken = False
     talk = Console(stderr=True)
     with cli_versions.kept(config) as (store, blobs), wiring.by_hand(config) as box:
         for name in _chosen(tasks, names, everything):
-            done = locked.lock(
-                config.catalog,
-                name,
-                box,
-                store=store,
-                blobs=blobs,
-                bump=bump,
-                label=wiring.hand_label(),
-                say=lambda line: talk.print(display.plain(line), highlight=False),
-            )
+            try:
+                done = locked.lock(
+                    config.catalog,
+                    name,
+                    box,
+                    store=store,
+                    blobs=blobs,
+                    bump=bump,
+                    label=wiring.hand_label(),
+                    say=lambda line: talk.print(display.plain(line), highlight=False),
+                )
+            except AuthorError as error:
+                broken = True
+                _tell(talk, error)
+                continue
             tests = done.manifest.tests
             visible = sum(test.visible for test in tests)
             values.append(
@@ -104,6 +111,7 @@ def lock(context: click.Context, names: tuple[str, ...], everything: bool, bump:
                 click.echo(f"{done.path}: {len(tests)} tests, {visible} visible{raised}")
     if as_json:
         click.echo(json.dumps(values, indent=2))
+    context.exit(2 if broken else 0)
 
 
 @author.command()
@@ -112,7 +120,10 @@ def lock(context: click.Context, names: tuple[str, ...], everything: bool, bump:
 @as_json
 @click.pass_context
 def prove(context: click.Context, names: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Try all work beside NAMES: references earn full marks, known-bad work fails where it should."""
+    """Try all work beside NAMES: references earn full marks, known-bad work fails where it should.
+
+    A task that cannot be read is told, and the others are tried.
+    """
     config: Settings = context.obj
     tasks = wiring.tasks(config)
     talk = Console(stderr=True)
@@ -124,20 +135,26 @@ def prove(context: click.Context, names: tuple[str, ...], everything: bool, as_j
         for problem in one.problems:
             talk.print(f"    {display.plain(problem)}", style="red", highlight=False, soft_wrap=True)
 
-    proofs = []
+    proofs: list[proving.Proof] = []
+    unread: dict[str, str] = {}
     with wiring.by_hand(config) as box:
         for name in _chosen(tasks, names, everything):
             talk.print(name, style="bold")
-            proofs.append(proving.prove(tasks, name, box, label=wiring.hand_label(), on_tried=tried))
-    problems = [problem for proof in proofs for problem in proof.problems]
+            try:
+                proofs.append(proving.prove(tasks, name, box, label=wiring.hand_label(), on_tried=tried))
+            except AuthorError as error:
+                unread[name] = str(error)
+                _tell(talk, error)
+    problems = [*unread.values(), *(problem for proof in proofs for problem in proof.problems)]
     if as_json:
-        values = [
+        values: list[dict[str, object]] = [
             {"task": proof.task_id, "digest": proof.digest, "problems": list(proof.problems)}
             for proof in proofs
         ]
+        values += [{"task": name, "digest": None, "problems": [told]} for name, told in unread.items()]
         click.echo(json.dumps(values, indent=2))
     else:
-        click.echo(f"{len(proofs)} tasks tried, {len(problems)} problems")
+        click.echo(f"{len(proofs) + len(unread)} tasks tried, {len(problems)} problems")
     context.exit(2 if problems else 0)
 
 
@@ -145,6 +162,11 @@ def _chosen(tasks: catalog.Catalog, names: tuple[str, ...], everything: bool) ->
     if not names and not everything:
         raise NotFound("expected the ids of tasks, or --all, got neither")
     return tasks.ids() if everything else names
+
+
+def _tell(talk: Console, error: AuthorError) -> None:
+    """Say what is wrong with one task, where others may follow."""
+    talk.print(f"[red]error:[/] {display.plain(str(error))}", highlight=False, soft_wrap=True)
 
 
 def _readable(tasks: catalog.Catalog, name: str) -> Task | None:

@@ -87,6 +87,23 @@ def test_proof_of_a_new_task_can_fail(desk: Desk, function: str) -> None:
     assert "expected to fail, got passed: test_longest.py::test_first_of_equals_wins" in said.err
 
 
+def test_broken_task_is_told_and_those_after_it_are_locked_and_proven(desk: Desk, function: str) -> None:
+    broken = desk.root / "tasks" / "broken"
+    broken.mkdir()
+    (broken / "README.md").write_text("# Broken\n")
+    (broken / "task.yaml").write_text("id: broken\nid: twice\n")
+    locked = desk.run("tasks", "lock", "broken", function, "--json")
+    proven = desk.run("tasks", "prove", "broken", function, "--json")
+    shutil.rmtree(broken)
+    assert (locked.status, proven.status) == (2, 2)
+    assert "tasks/broken/task.yaml:2:1" in locked.err
+    assert "tasks/broken/task.yaml:2:1" in proven.err
+    assert [one["manifest"] for one in locked.json] == [str(desk.root / "tasks" / function / "manifest.json")]
+    told = {one["task"]: one["problems"] for one in proven.json}
+    assert told[function] == []
+    assert len(told["broken"]) == 1
+
+
 def test_reference_is_graded_as_passed_with_a_line_for_each_test(desk: Desk, function: str) -> None:
     said = desk.run("grade", function, desk.root / "tasks" / function / "solutions/loop")
     assert said.status == 0, said
