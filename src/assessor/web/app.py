@@ -76,7 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 THREADS = 15
 
 #: What script/vendor makes, as far as pages need it.
-VENDORED = ("htmx.min.js", "sse.min.js")
+VENDORED = ("htmx.min.js", "sse.min.js", "editor.min.js")
 
 
 @dataclass(frozen=True, kw_only=True)
