@@ -46,6 +46,7 @@ from assessor.web.pages import (
     public,
     reviews,
     tasks,
+    tokens,
     verify,
     webhooks,
 )
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    tokens.pages,
     cohorts.pages,
     reviews.pages,
     awards.pages,
