@@ -67,6 +67,12 @@ function edit(field) {
   // sheets of a shadow tree, which it does not.
   const root = host.attachShadow({ mode: "open" });
   root.append(hint);
+  const told = document.createElement("p");
+  told.className = "hint";
+  told.textContent = LEAVING;
+  // In the page before it is made: what is not there cannot be measured.
+  field.before(told, host);
+  field.hidden = true;
   const language = LANGUAGES.find(([pattern]) => pattern.test(path));
   const view = new EditorView({
     root,
@@ -85,18 +91,18 @@ function edit(field) {
         language ? language[1]() : [],
         look,
         keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-        EditorView.contentAttributes.of({ "aria-label": label.textContent.trim(), "aria-describedby": hint.id }),
+        EditorView.contentAttributes.of({
+          "aria-label": label.textContent.trim(),
+          "aria-describedby": hint.id,
+          // It has the keyboard anyway; said for programs that look whether what scrolls can be reached.
+          tabindex: "0",
+        }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) field.value = update.state.doc.toString();
         }),
       ],
     }),
   });
-  const told = document.createElement("p");
-  told.className = "hint";
-  told.textContent = LEAVING;
-  field.before(told, host);
-  field.hidden = true;
   label.addEventListener("click", (event) => {
     event.preventDefault();
     view.focus();
