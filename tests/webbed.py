@@ -58,7 +58,7 @@ class Browser:
         assert found is not None, f"{path}: no form"
         return found[1]
 
-    def post(self, path: str, *, page: str | None = None, **fields: str) -> httpx.Response:
+    def post(self, path: str, /, *, page: str | None = None, **fields: str) -> httpx.Response:
         """Send a form, with the token of the page that it is on (the same path, by default)."""
         data = {"csrf": self.token(page or path)} | fields
         return self.client.post(path, data=data, headers=self.headers)

@@ -31,6 +31,7 @@
     ├── NotFound                a name or id that nothing answers to
     │   └── Withdrawn           what it named was shown once, and is not any more
     ├── MarkInvalid             a reviewer's mark for no such criterion, or out of its range
+    ├── RemarkInvalid           a reviewer's remark on a line that the work has not, or without words
     ├── VisitorError            whoever asks over the web can mend it
     │   ├── SignInNeeded        only people who are signed in may ask for that
     │   ├── SignInRefused       e-mail, password, link or the provider's answer do not hold
@@ -211,6 +212,10 @@ class MarkInvalid(AssessorError):
     """A reviewer's mark is for no criterion scored by review, or out of its range; they can mend it."""
 
 
+class RemarkInvalid(AssessorError):
+    """A reviewer's remark is on a line that the work has not, or has no words; they can mend it."""
+
+
 class VisitorError(AssessorError):
     """Whoever asks over the web can mend it."""
 
@@ -310,6 +315,6 @@ def exit_code(error: BaseException) -> int:
     refused = LearnerError | AwardRefused | RegradeRefused | VerificationFailed | VisitorError
     if isinstance(error, refused):
         return 1
-    if isinstance(error, AuthorError | NotFound | MarkInvalid):
+    if isinstance(error, AuthorError | NotFound | MarkInvalid | RemarkInvalid):
         return 2
     return 3

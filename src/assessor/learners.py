@@ -6,9 +6,9 @@ erasure the list of blobs to remove; the files themselves are left to `personal`
 What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed
 record with a commitment that nobody can open any more, since its salt is gone; the lines of the audit trail
 with ids alone. What goes: name, salt, address, their account with all that it opens and belongs to, the
-messages that told of them, events (they hold what the learner's work printed), reviewers' comments, the
-private reports, the files, the credentials of their awards. An award's row stays without them: whoever was
-given a credential has it still, and its bit can be set.
+messages that told of them, events (they hold what the learner's work printed), reviewers' comments and
+remarks, the private reports, the files, the credentials of their awards. An award's row stays without them:
+whoever was given a credential has it still, and its bit can be set.
 """
 
 from __future__ import annotations
@@ -135,7 +135,11 @@ class Learners(Database):
                     for row in awards.exported(connection, learner.id)
                 ],
                 "submissions": [
-                    {**_plain(row), "attempts": _attempts(connection, row.id)}
+                    {
+                        **_plain(row),
+                        "attempts": _attempts(connection, row.id),
+                        "remarks": _remarks(connection, row.id),
+                    }
                     for row in connection.execute(
                         sa.select(schema.submissions).where(_S.learner_id == learner.id).order_by(_S.seq)
                     ).all()
@@ -177,6 +181,8 @@ class Learners(Database):
             connection.execute(
                 schema.marks.update().where(schema.marks.c.attempt_id.in_(theirs)).values(comment="")
             )
+            handed_in = sa.select(_S.id).where(_S.learner_id == learner.id)
+            connection.execute(schema.remarks.delete().where(schema.remarks.c.submission_id.in_(handed_in)))
             connection.execute(schema.attempts.update().where(_A.id.in_(theirs)).values(report=None))
             connection.execute(
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
@@ -281,6 +287,12 @@ def _attempts(connection: sa.Connection, submission_id: str) -> list[dict[str, A
             }
         )
     return found
+
+
+def _remarks(connection: sa.Connection, submission_id: str) -> list[dict[str, Any]]:
+    table = schema.remarks
+    query = sa.select(table).where(table.c.submission_id == submission_id).order_by(table.c.seq)
+    return [_plain(row) for row in connection.execute(query)]
 
 
 def _plain(row: sa.Row[Any] | Mapping[str, Any]) -> dict[str, Any]:

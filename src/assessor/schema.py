@@ -5,7 +5,7 @@ migrations are `migrations/versions/`; a test holds that the two agree. Reading 
 `store` and the files it is made of (`leases`, `learners`).
 
     learners ──< submissions ──< attempts ──< events, runs, marks
-       └──< turns                    └──── evidence
+       └──< turns    └──< remarks    └──── evidence
     keys, workers, counters, doomed: on their own
 
 Rows are ordered by sequence numbers that the database gives, never by times: a clock can be set back.
@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from assessor.waiting import Class
 
 #: The migration that these tables come from; a database that says so needs none.
-REVISION = "0005"
+REVISION = "0006"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -257,6 +257,22 @@ marks = sa.Table(
     sa.Column("comment", sa.String, nullable=False),
     sa.Column("given_at", Moment, nullable=False),
     sa.Index(None, "attempt_id"),
+)
+
+#: What reviewers say of lines of the files that were handed in. Of the submission, not of one attempt: the
+#: files are the same however often they are judged.
+remarks = sa.Table(
+    "remarks",
+    metadata,
+    _sequence(),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("submission_id", sa.ForeignKey("submissions.id"), nullable=False),
+    sa.Column("path", sa.String, nullable=False),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("reviewer", sa.String, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Index(None, "submission_id"),
 )
 
 #: The public half of every key that ever signed here. `purpose` is `engine`, `issuer` or `log`; `pem` is null

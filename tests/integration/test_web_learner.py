@@ -249,6 +249,8 @@ def test_changes_between_two_submissions_are_told_line_by_line(web: webbed.Web) 
     text = browser.get(f"/attempts/{second}/changes").text
     before, after = honours.passing(0).splitlines()[0], honours.passing(3).splitlines()[0]
     assert before != after
+    listed = browser.get("/attempts").text
+    assert listed.count(f'href="/attempts/{second}/changes"') == listed.count("What changed") == 1
     assert re.search(r"<del>- [^<]+</del>\n<ins>\+ [^<]+</ins>", text)
 
 

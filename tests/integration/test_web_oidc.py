@@ -55,6 +55,20 @@ def main(answer: httpx.Response) -> str:
     return answer.text.partition("<main")[2].partition("</main>")[0]
 
 
+def test_account_leads_to_the_provider_and_is_known_by_it_from_then_on(
+    web: webbed.Web, provider: OpenId
+) -> None:
+    user = web.user(Role.LEARNER, email="ada@elsewhere.example")
+    browser = web.signed_in(user=user)
+    link = "/sign-in/provider/link?next=/account"
+    assert f'href="{link}">Connect School</a>' in browser.get("/account").text
+    answer = go(browser, provider, start=link)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    other = web.browser()
+    go(other, provider)
+    assert "ada@elsewhere.example" in other.get("/account").text
+
+
 def test_person_of_a_known_domain_gets_an_account_and_is_known_again(
     web: webbed.Web, provider: OpenId
 ) -> None:

@@ -77,6 +77,11 @@ def test_gate_that_was_missed_is_told() -> None:
     assert [row.gate for row in found.rows] == [50, None]
 
 
+def test_test_that_failed_says_what_it_counts_for() -> None:
+    (failed,) = shown(result(1, passed=False, visible=True)).failed
+    assert failed.criterion == "Right"
+
+
 def test_open_review_is_no_zero() -> None:
     found = shown(result(1, passed=True))
     assert (found.rows[1].reached, found.rows[1].next) == ("waits for a reviewer", "")

@@ -11,7 +11,7 @@ from assessor.web import rendering
 
 CSS = (rendering.STATIC / "app.css").read_text()
 TEMPLATES = sorted((rendering.HERE / "templates").glob("*.html"))
-SCRIPTS = sorted(rendering.STATIC.glob("*.js"))
+SCRIPTS = [*sorted(rendering.STATIC.glob("*.js")), rendering.HERE / "editor.js"]
 
 #: Text on its ground; 4.5 to 1. Source: WCAG 2.2, 1.4.3.
 TEXT = [
@@ -21,6 +21,11 @@ TEXT = [
     ("bad", "on-bad"),
     ("wait", "on-wait"),
     ("text", "code"),
+    # Code in the editor, and the line that a link leads to.
+    ("text", "on-wait"),
+    ("soft", "on-wait"),
+    ("good", "ground"),
+    ("wait", "ground"),
 ]
 #: What shows where a control is, or where the keyboard is; 3 to 1. Source: WCAG 2.2, 1.4.11, 2.4.13.
 SHAPES = [

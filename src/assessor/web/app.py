@@ -46,6 +46,7 @@ from assessor.web.pages import (
     public,
     reviews,
     tasks,
+    tokens,
     verify,
     webhooks,
 )
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attempts.pages,
     badges.pages,
     account.pages,
+    tokens.pages,
     cohorts.pages,
     reviews.pages,
     awards.pages,
@@ -76,7 +78,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 THREADS = 15
 
 #: What script/vendor makes, as far as pages need it.
-VENDORED = ("htmx.min.js", "sse.min.js")
+VENDORED = ("htmx.min.js", "sse.min.js", "editor.min.js")
 
 
 @dataclass(frozen=True, kw_only=True)

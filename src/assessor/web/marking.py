@@ -1,13 +1,14 @@
-"""Marking: a reviewer's marks for one criterion of somebody else's work.
+"""Marking: a reviewer's marks for one criterion of somebody else's work, and remarks on its lines.
 
 Comes in: a visitor who is let review. Goes out: the attempt that was marked, its line in the audit trail
-written, and awards that came of it looked at.
+written, and awards that came of it looked at; or the remark. Remarks move no marks.
 """
 
 from __future__ import annotations
 
-from assessor import judging, settling
+from assessor import bundle, judging, remarks, settling
 from assessor.errors import NotAllowed, NotFound
+from assessor.remarks import Remark
 from assessor.store import Attempt, AttemptState
 from assessor.web.context import Context
 from assessor.web.visitor import Visitor
@@ -35,11 +36,7 @@ def give(
         NotAllowed: it is the visitor's own work.
         MarkInvalid: no person scores this criterion, or the marks are out of its range.
     """
-    attempt = here.parts.store.attempt(attempt_id)
-    if attempt.state not in MARKED:
-        raise NotFound(f"expected an attempt that can be marked, it is {attempt.state.value}")
-    if is_own(here, visitor, attempt):
-        raise NotAllowed("expected the work of somebody else, this is your own")
+    attempt = _markable(here, visitor, attempt_id)
     marked = judging.review(
         attempt.id,
         criterion=criterion,
@@ -51,3 +48,44 @@ def give(
     here.parts.store.note_act(visitor.act(here), "review.mark", marked.id, criterion=criterion)
     settling.follow_up(marked.id, here.parts)
     return here.parts.store.attempt(marked.id)
+
+
+def remark(here: Context, visitor: Visitor, attempt_id: str, *, path: str, line: int, text: str) -> Remark:
+    """Say something of a line of the work.
+
+    Raises:
+        NotFound: there is no such attempt, it cannot be marked, or its files were removed.
+        NotAllowed: it is the visitor's own work.
+        RemarkInvalid: the work has no such line, or the text is empty or too long.
+    """
+    attempt = _markable(here, visitor, attempt_id)
+    submission = here.parts.store.submission(attempt.submission_id)
+    kept = here.parts.blobs.get(submission.bundle)
+    remarks.check(bundle.unpack(kept, expected=submission.bundle).files, path, line)
+    return here.parts.store.add_remark(
+        id=here.parts.new_id(),
+        submission_id=submission.id,
+        path=path,
+        line=line,
+        text=text.replace("\r\n", "\n").strip(),
+        act=visitor.act(here),
+    )
+
+
+def withdraw(here: Context, visitor: Visitor, attempt_id: str, remark_id: str) -> None:
+    """Take back a remark of the visitor's own.
+
+    Raises:
+        NotFound: there is no such attempt, or no such remark of theirs on its work.
+    """
+    of = here.parts.store.attempt(attempt_id).submission_id
+    here.parts.store.withdraw_remark(remark_id, submission_id=of, act=visitor.act(here))
+
+
+def _markable(here: Context, visitor: Visitor, attempt_id: str) -> Attempt:
+    attempt = here.parts.store.attempt(attempt_id)
+    if attempt.state not in MARKED:
+        raise NotFound(f"expected an attempt that can be marked, it is {attempt.state.value}")
+    if is_own(here, visitor, attempt):
+        raise NotAllowed("expected the work of somebody else, this is your own")
+    return attempt

@@ -67,12 +67,14 @@ class Failed:
 
     Attributes:
         test: all that is told of it.
+        criterion: title of the criterion that it counts for.
         reason: why, for a person.
         got, expected: both sides of the comparison that did not hold, as the test wrote them; empty where it
             was no such comparison.
     """
 
     test: TestFeedback
+    criterion: str
     reason: str
     got: str
     expected: str
@@ -108,7 +110,7 @@ def outcome(told: Feedback, rubric: Rubric) -> Outcome:
         rows=_rows(told, rubric),
         level=_title(rubric.levels, told.level),
         next=_next(rubric.levels, told.level, told.total),
-        failed=tuple(_failed(test) for test in told.tests if not test.passed),
+        failed=tuple(_failed(test, rubric) for test in told.tests if not test.passed),
         passed=tuple(test.name for test in told.tests if test.passed),
         needed=_needed(rubric),
     )
@@ -164,10 +166,15 @@ def _needed(rubric: Rubric) -> str:
     return f"{rubric.pass_from} % of the whole{also}"
 
 
-def _failed(test: TestFeedback) -> Failed:
+def _failed(test: TestFeedback, rubric: Rubric) -> Failed:
     got, expected = sides(test.message)
+    criterion = rubric.criterion(test.criterion_id)
     return Failed(
-        test=test, reason=REASONS.get(test.reason or "", test.reason or ""), got=got, expected=expected
+        test=test,
+        criterion="" if criterion is None else criterion.title,
+        reason=REASONS.get(test.reason or "", test.reason or ""),
+        got=got,
+        expected=expected,
     )
 
 

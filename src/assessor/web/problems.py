@@ -72,6 +72,7 @@ TABLE: dict[type[BaseException], Kind] = {
     errors.Withdrawn: Kind(status=HTTPStatus.GONE, title="This is not shown any more"),
     errors.NotFound: Kind(status=HTTPStatus.NOT_FOUND, title="Nothing here"),
     errors.MarkInvalid: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="These marks cannot be taken"),
+    errors.RemarkInvalid: Kind(status=HTTPStatus.UNPROCESSABLE_ENTITY, title="This remark cannot be taken"),
     errors.AwardRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be awarded"),
     errors.RegradeRefused: Kind(status=HTTPStatus.CONFLICT, title="This cannot be judged again now"),
     errors.AwardOvertaken: Kind(status=HTTPStatus.CONFLICT, title="Somebody else was first"),

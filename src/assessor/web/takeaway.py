@@ -46,7 +46,8 @@ def write(parts: Parts, name: str, target: BinaryIO) -> None:
 def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
     # One of a regrade that is not applied counts for nothing, and may never.
     told = (one for one in row["attempts"] if one["regrade_id"] is None or one["state"] == "judged")
-    return {**row, "attempts": [_attempt(one) for one in told]}
+    remarks = [{**one, "reviewer": "a reviewer"} for one in row["remarks"]]
+    return {**row, "attempts": [_attempt(one) for one in told], "remarks": remarks}
 
 
 def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:

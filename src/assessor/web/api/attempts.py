@@ -16,8 +16,9 @@ from assessor.errors import NotFound
 from assessor.store import Attempt, AttemptState, EvidenceRow
 from assessor.users import Scope
 from assessor.waiting import Place
+from assessor.web import seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
-from assessor.web.api import routing, seeing
+from assessor.web.api import routing
 from assessor.web.api.routing import Id, Score, Told
 from assessor.web.context import Context, Here
 

@@ -17,8 +17,9 @@ from assessor.awards import AwardRow, Visibility
 from assessor.errors import AwardRefused, NotFound
 from assessor.requirement import AchievementRequired, CompetencyRequired, Requirement, TaskRequired
 from assessor.users import Role, Scope
+from assessor.web import seeing
 from assessor.web.access import PUBLIC, SIGNED_IN, Visitor, allow
-from assessor.web.api import paging, routing, seeing
+from assessor.web.api import paging, routing
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, IdText, Told, Words
 from assessor.web.api.tasks import CompetencyTold

@@ -18,9 +18,9 @@ from assessor.cohorts import Assignment, Cohort, Counts
 from assessor.errors import AccountRefused, NotFound
 from assessor.users import Role, Scope
 from assessor.waiting import ASKED, Class
-from assessor.web import shelf
+from assessor.web import seeing, shelf
 from assessor.web.access import SIGNED_IN, Visitor, allow
-from assessor.web.api import account, paging, routing, seeing
+from assessor.web.api import account, paging, routing
 from assessor.web.api.account import UserTold
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, IdText, Name, Score, Time, Told

@@ -22,9 +22,9 @@ from starlette.responses import StreamingResponse
 
 from assessor.store import Attempt
 from assessor.users import Scope
-from assessor.web import following
+from assessor.web import following, seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
-from assessor.web.api import routing, seeing
+from assessor.web.api import routing
 from assessor.web.api.attempts import PlaceTold, place_told
 from assessor.web.api.routing import Asked, Id, Told
 from assessor.web.context import Context, Here

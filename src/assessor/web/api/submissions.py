@@ -19,9 +19,9 @@ from assessor import pipeline
 from assessor.admission import Key
 from assessor.store import Attempt, Submission
 from assessor.users import Role, Scope
-from assessor.web import handing, shelf
+from assessor.web import handing, seeing, shelf
 from assessor.web.access import SIGNED_IN, Visitor, allow
-from assessor.web.api import attempts, paging, routing, seeing
+from assessor.web.api import attempts, paging, routing
 from assessor.web.api.attempts import AttemptTold
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Id, Told

@@ -6,7 +6,8 @@ Of somebody else's attempt these pages say what they say of one that there is no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query
@@ -14,12 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from assessor import bundle, judging
+from assessor import bundle, judging, site_files
+from assessor.awards import AwardRow
 from assessor.bundle import Bundle
 from assessor.errors import BlobFault, NotFound
 from assessor.store import UNUSED, Attempt, AttemptState, Submission
 from assessor.users import Role
-from assessor.web import changes, following, outcome, rendering
+from assessor.web import changes, following, lined, outcome, rendering
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
 from assessor.web.pages import own
@@ -29,12 +31,23 @@ pages = router()
 
 Learning = Annotated[Visitor, allow(Role.LEARNER)]
 
-#: How many submissions are on a page, and how many files of one are shown, of how many bytes at most.
+#: How many submissions are on a page.
 PAGE = 30
-FILES = 50
-FILE_BYTES = 64 * 1024
 #: How long a browser waits before it follows again, milliseconds.
 AGAIN_MS = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Who can see the evidence of an attempt.
+
+    Attributes:
+        shown: whether it has a public page.
+        award: by which award it is decided, or None where none rests on the attempt.
+    """
+
+    shown: bool
+    award: AwardRow | None
 
 
 @pages.get("/attempts")
@@ -48,7 +61,10 @@ def work(
     return rendering.page(
         request,
         "work.html",
-        rows=[(submission, attempt, _title(here, submission)) for submission, attempt in rows[:PAGE]],
+        rows=[
+            (submission, attempt, _title(here, submission), submission.task_id in older)
+            for (submission, attempt), older in zip(rows[:PAGE], _older(rows), strict=False)
+        ],
         more=more,
         suggestions=() if before else own.suggestions(here, visitor),
     )
@@ -93,10 +109,14 @@ def show(
         outcome=found,
         passed=passed,
         awards=_awards(here, learner.id, attempt) if passed else (),
+        seen=_seen(here, learner.id, attempt) if passed else None,
         over=attempt.state in UNUSED,
         tries=tries,
         left=max(0, task.policy.tries - tries.used),
         paths=None if files is None else sorted(files.files),
+        places=()
+        if files is None or found is None
+        else lined.places(files.files, here.parts.store.remarks(submission.id)),
         left_out=left_out,
         previous=_previous(here, learner.id, submission),
         suggestions=own.suggestions(here, visitor) if found is not None else (),
@@ -124,15 +144,14 @@ def files(request: Request, here: Here, visitor: Learning, attempt_id: str) -> R
     found = _files(here, submission)
     if found is None:
         raise NotFound("expected files, these were removed")
-    shown = [(path, _text(data)) for path, data in sorted(found.files.items())[:FILES]]
     return rendering.page(
         request,
         "files.html",
         submission=submission,
         attempt=attempt,
         title=_title(here, submission),
-        files=shown,
-        more=max(0, len(found.files) - FILES),
+        files=lined.files(found.files, here.parts.store.remarks(submission.id)),
+        more=max(0, len(found.files) - lined.FILES),
     )
 
 
@@ -223,17 +242,20 @@ def _awards(here: Context, learner_id: str, attempt: Attempt) -> list[tuple[str,
     ]
 
 
+def _seen(here: Context, learner_id: str, attempt: Attempt) -> Seen:
+    """Whether others can see the evidence of an attempt, as the public page of it decides."""
+    rows = [one for one in here.parts.store.awards_of(learner_id).values() if attempt.id in one.attempts]
+    by = next(filter(site_files.is_shown, rows), None)
+    return Seen(shown=by is not None, award=by or next(iter(rows), None))
+
+
+def _older(rows: Sequence[tuple[Submission, Attempt]]) -> list[set[str]]:
+    """For each row, the tasks of the rows below it: what they have an earlier submission for."""
+    return [{submission.task_id for submission, _ in rows[at + 1 :]} for at in range(len(rows))]
+
+
 def _title(here: Context, submission: Submission) -> str:
     try:
         return judging.thaw(submission.snapshot, here.parts).task.title
     except (NotFound, BlobFault):
         return submission.task_id
-
-
-def _text(data: bytes) -> str:
-    if len(data) > FILE_BYTES:
-        return f"({len(data)} bytes: too many to show here)"
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return f"({len(data)} bytes that are no text)"

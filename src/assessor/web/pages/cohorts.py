@@ -18,9 +18,8 @@ from assessor.cohorts import IN_COHORT, Assignment, Counts
 from assessor.errors import AccountRefused, LearnerError, NotFound
 from assessor.grades import Grade
 from assessor.users import Role
-from assessor.web import rendering
+from assessor.web import rendering, seeing
 from assessor.web.access import Visitor, allow, router
-from assessor.web.api import seeing
 from assessor.web.context import Context, Here
 
 pages = router("/cohorts")

@@ -13,16 +13,15 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import bundle, judging
-from assessor.errors import MarkInvalid, NotFound
+from assessor import bundle, judging, remarks
+from assessor.errors import MarkInvalid, NotFound, RemarkInvalid
 from assessor.judging import Judged
 from assessor.rubric import Criterion
 from assessor.scoring import CriterionScore, Mark
 from assessor.store import AttemptState
 from assessor.users import Role
-from assessor.web import marking, rendering
+from assessor.web import lined, marking, rendering, seeing
 from assessor.web.access import Visitor, allow, router
-from assessor.web.api import seeing
 from assessor.web.context import Context, Here
 
 pages = router("/reviews")
@@ -31,9 +30,6 @@ Reviewing = Annotated[Visitor, allow(Role.REVIEWER)]
 
 #: How many attempts the list shows.
 ROWS = 100
-#: How many files are shown, and how many bytes of each.
-FILES = 50
-SHOWN_BYTES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +93,39 @@ def mark(
     return RedirectResponse(f"/reviews/{marked.id}", 303)
 
 
+@pages.post("/{attempt_id}/remarks")
+def remark(
+    request: Request,
+    here: Here,
+    visitor: Reviewing,
+    attempt_id: str,
+    path: Annotated[str, Form(max_length=1000)],
+    line: Annotated[int, Form()],
+    text: Annotated[str, Form(max_length=remarks.LONGEST)] = "",
+) -> Response:
+    """Something said of a line."""
+    try:
+        made = marking.remark(here, visitor, attempt_id, path=path, line=line, text=text)
+    except RemarkInvalid as refused:
+        return _show(request, here, visitor, attempt_id, problem=str(refused), said=(path, line, text))
+    return RedirectResponse(f"/reviews/{attempt_id}#remark-{made.id}", 303)
+
+
+@pages.post("/{attempt_id}/remarks/{remark_id}/withdraw")
+def withdraw(here: Here, visitor: Reviewing, attempt_id: str, remark_id: str) -> Response:
+    """Something of one's own taken back."""
+    marking.withdraw(here, visitor, attempt_id, remark_id)
+    return RedirectResponse(f"/reviews/{attempt_id}#files", 303)
+
+
 def _show(
-    request: Request, here: Context, visitor: Visitor, attempt_id: str, *, problem: str | None = None
+    request: Request,
+    here: Context,
+    visitor: Visitor,
+    attempt_id: str,
+    *,
+    problem: str | None = None,
+    said: tuple[str, int, str] | None = None,
 ) -> Response:
     submission, attempt = seeing.attempt(here, visitor, attempt_id)
     if attempt.state not in marking.MARKED:
@@ -114,7 +141,12 @@ def _show(
         task=judged.frozen.task,
         rows=_rows(judged),
         assessment=judged.assessment,
-        files=_files(here, submission.bundle),
+        files=lined.files(
+            bundle.unpack(here.parts.blobs.get(submission.bundle), expected=submission.bundle).files,
+            here.parts.store.remarks(submission.id),
+        ),
+        said=said,
+        longest=remarks.LONGEST,
         reviews=reviews,
         most=marking.COMMENT,
         problem=problem,
@@ -128,18 +160,3 @@ def _rows(judged: Judged) -> list[Row]:
         Row(criterion=one, score=scores[one.id], mark=given.get(one.id))
         for one in judged.frozen.rubric.criteria
     ]
-
-
-def _files(here: Context, digest: str) -> list[tuple[str, str | None, int]]:
-    """Path, text and size of the files that were handed in; no text where it is none, or too long."""
-    files = bundle.unpack(here.parts.blobs.get(digest), expected=digest).files
-    return [(path, _text(data), len(data)) for path, data in sorted(files.items())[:FILES]]
-
-
-def _text(data: bytes) -> str | None:
-    if len(data) > SHOWN_BYTES or b"\0" in data:
-        return None
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None  # shown as a file that is no text

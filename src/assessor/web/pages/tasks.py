@@ -174,7 +174,7 @@ def _page(
         status=status,
         entry=found,
         task=task,
-        brief=page.markdown(task.brief),
+        brief=page.markdown(_untitled(task)),
         rules=preview.rules_of(task, found.rubric, here.catalog().profile(task.sandbox)),
         criteria=found.rubric.criteria,
         editors=[
@@ -193,6 +193,12 @@ def _page(
         key=here.new_secret(),
         upload_mib=here.settings.upload_mib,
     )
+
+
+def _untitled(task: Task) -> str:
+    """The brief without its first heading where that is the task's title, which the page has already."""
+    first, _, rest = task.brief.lstrip().partition("\n")
+    return rest if first.strip() == f"# {task.title}" else task.brief
 
 
 def _key(visitor: Visitor, task: Task, upload: Received) -> Key | None:

@@ -58,6 +58,34 @@ for (const zone of document.querySelectorAll("[data-drop]")) {
   });
 }
 
+// The editor is large: it is fetched once somebody opens what it is for.
+for (const place of document.querySelectorAll("details[data-editors]")) {
+  const load = () => {
+    if (!place.open || place.dataset.loaded !== undefined) return;
+    place.dataset.loaded = "";
+    const script = document.createElement("script");
+    script.src = place.dataset.editors;
+    document.head.append(script);
+  };
+  place.addEventListener("toggle", load);
+  load();
+}
+
+// A line of the work is chosen for a remark by a click on its number; by keyboard its number is written.
+for (const file of document.querySelectorAll("[data-file]")) {
+  const place = file.querySelector("details[data-remark]");
+  if (!place) continue;
+  file.classList.add("choosing");
+  file.addEventListener("click", (event) => {
+    const line = event.target.closest(".line");
+    // Numbers stand before the text: a click further right is for selecting text.
+    if (!line || event.clientX - line.getBoundingClientRect().left > 56) return;
+    place.open = true;
+    place.querySelector("input[name=line]").value = line.dataset.line;
+    place.querySelector("textarea").focus();
+  });
+}
+
 localTimes(document);
 goToProblem();
 document.addEventListener("htmx:load", (event) => localTimes(event.target));
