@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from assessor import accounts, ledger, schema
-from assessor.errors import FileInvalid, KeyReused, NotFound, RateLimited, TryRefused
+from assessor.errors import KeyReused, NotFound, RateLimited, TryRefused, VersionStale
 from assessor.leases import SKEW
 from assessor.schema import UNUSED, Attempt, AttemptState, Submission
 from assessor.waiting import Rate
@@ -118,7 +118,7 @@ def check_version(
         alike: snapshots that hold the same content, whatever their bytes.
 
     Raises:
-        FileInvalid: results of another content stand under it, or soon will.
+        VersionStale: results of another content stand under it, or soon will.
     """
     under = sa.and_(_S.task_id == task_id, _S.task_version == version)
     if connection.dialect.name == "postgresql":
@@ -129,7 +129,7 @@ def check_version(
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7463004, :key)"), {"key": key - 2**31})
     others = snapshots_under(connection, task_id, version) - {snapshot, *alike}
     if others:
-        raise FileInvalid(
+        raise VersionStale(
             f"tasks/{task_id}/task.yaml",
             f"expected version to be raised from {version}: results stand under it with another content, "
             f"{min(others)}; run `assessor tasks lock {task_id} --bump`",
@@ -168,7 +168,8 @@ def check_rate(connection: sa.Connection, learner_id: str, rate: Rate, now: date
         wait_s = math.ceil((again - now).total_seconds())
         raise RateLimited(
             f"expected at most {rate.count} submissions in {rate.per_s} s, got one more; the next one is "
-            f"possible at {again.isoformat(timespec='seconds')}, in {wait_s} s"
+            f"possible at {again.isoformat(timespec='seconds')}, in {wait_s} s",
+            retry_s=wait_s,
         )
 
 
@@ -252,7 +253,8 @@ def check_cooldown(
     if allowed is not None:
         raise TryRefused(
             f"task {task_id}: {cooldown_s} s must pass between two tries; the next one is "
-            f"possible at {allowed.isoformat(timespec='seconds')}"
+            f"possible at {allowed.isoformat(timespec='seconds')}",
+            retry_s=math.ceil((allowed - now).total_seconds()),
         )
 
 

@@ -7,7 +7,7 @@ in `statuses`. Each order is done as a whole or refused as a whole, and can be t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ import structlog
 
 from assessor import deserving, granting, statuses
 from assessor.achievement import Achievement
+from assessor.audit import Act
 from assessor.awards import AwardRow, Change
 from assessor.deserving import Decision, Standing
 from assessor.errors import AwardOvertaken, AwardRefused, KeyRetired, NotFound
@@ -62,6 +63,7 @@ def award(
     reason: str | None = None,
     email: str | None = None,
     dry_run: bool = False,
+    act: Act | None = None,
 ) -> Done:
     """Award an achievement to a learner by hand.
 
@@ -74,6 +76,7 @@ def award(
         reason: why, for the issuer's books; needed with `attempt`.
         email: an address of the learner that is to be kept with the award, or None.
         dry_run: change nothing, say what would be done.
+        act: by whom it is ordered; by default at the command line.
 
     Raises:
         NotFound: no such achievement, or no learner of this name.
@@ -110,11 +113,17 @@ def award(
             email=email,
         )
 
-    return _by_hand(decide, parts, dry_run=dry_run)
+    return _by_hand(decide, parts, dry_run=dry_run, act=act)
 
 
 def reissue(
-    parts: Parts, award_id: str, *, reason: str | None = None, email: str | None = None, dry_run: bool = False
+    parts: Parts,
+    award_id: str,
+    *,
+    reason: str | None = None,
+    email: str | None = None,
+    dry_run: bool = False,
+    act: Act | None = None,
 ) -> Done:
     """Sign an award anew as it is: for another address, a mended achievement, a new key.
 
@@ -124,11 +133,17 @@ def reissue(
         NotFound: no such award, or its achievement is none of the catalog's any more.
         AwardRefused: it was revoked, or its learner erased.
     """
-    return _anew(parts, award_id, Change.REISSUE, reason=reason, email=email, dry_run=dry_run)
+    return _anew(parts, award_id, Change.REISSUE, reason=reason, email=email, dry_run=dry_run, act=act)
 
 
 def renew(
-    parts: Parts, award_id: str, *, reason: str | None = None, email: str | None = None, dry_run: bool = False
+    parts: Parts,
+    award_id: str,
+    *,
+    reason: str | None = None,
+    email: str | None = None,
+    dry_run: bool = False,
+    act: Act | None = None,
 ) -> Done:
     """Sign an award anew, to last as long as a new one from now on.
 
@@ -136,10 +151,18 @@ def renew(
         NotFound: no such award, or its achievement is none of the catalog's any more.
         AwardRefused: it was revoked, its learner erased, or its achievement does not allow it now.
     """
-    return _anew(parts, award_id, Change.RENEW, reason=reason, email=email, dry_run=dry_run)
+    return _anew(parts, award_id, Change.RENEW, reason=reason, email=email, dry_run=dry_run, act=act)
 
 
-def revoke(parts: Parts, award_id: str, *, reason: str, sign: bool = True, dry_run: bool = False) -> Done:
+def revoke(
+    parts: Parts,
+    award_id: str,
+    *,
+    reason: str,
+    sign: bool = True,
+    dry_run: bool = False,
+    act: Act | None = None,
+) -> Done:
     """Revoke an award, for good.
 
     Args:
@@ -149,6 +172,7 @@ def revoke(parts: Parts, award_id: str, *, reason: str, sign: bool = True, dry_r
         sign: sign its status list at once. Of many, let only the last one do it, or `republish`: until then
             nobody can check any award of the list.
         dry_run: change nothing, say what would be done.
+        act: by whom it is ordered; by default at the command line.
 
     Raises:
         NotFound: no such award.
@@ -161,7 +185,7 @@ def revoke(parts: Parts, award_id: str, *, reason: str, sign: bool = True, dry_r
         when = row.revoked_at.isoformat(timespec="seconds")
         raise AwardRefused(f"award {award_id}: expected one that holds, it was revoked at {when}")
     if not dry_run:
-        row = parts.store.revoke(award_id, reason=reason, salt=parts.new_salt(), now=now)
+        row = parts.store.revoke(award_id, reason=reason, salt=parts.new_salt(), now=now, act=act)
         log.info("revoked", award=row.id, achievement=row.achievement_id)
         if sign:
             statuses.sign(row.status_list, parts, now=now)
@@ -189,17 +213,26 @@ class Attention:
     why: str
 
 
-def attention(parts: Parts) -> tuple[Attention, ...]:
+def attention(parts: Parts, rows: Sequence[AwardRow] | None = None) -> tuple[Attention, ...]:
     """The awards that an issuer should look at; nothing is changed about them by itself.
 
     Those whose evidence came to less when it was judged again, those that build on one that was revoked, and
     those that are revoked and were deserved again since.
+
+    Args:
+        parts: the world.
+        rows: the awards that are asked about; by default all, which are read into memory.
     """
-    worse = parts.store.worse_since()
-    rows = parts.store.awards()
+    if rows is None:
+        worse, rows = parts.store.worse_since(), parts.store.awards()
+        of_those = rows
+    else:
+        worse = parts.store.worse_since([name for row in rows for name in row.attempts])
+        learners = dict.fromkeys(row.learner_id for row in rows if row.learner_id is not None)
+        of_those = tuple(row for one in learners for row in parts.store.awards_of(one).values())
     revoked = {
         (row.learner_id, row.achievement_id): row
-        for row in rows
+        for row in of_those
         if row.revoked_at is not None and row.learner_id is not None
     }
     below = {one.id: granting.required(one) for one in parts.achievements()}
@@ -224,7 +257,9 @@ def attention(parts: Parts) -> tuple[Attention, ...]:
     return tuple(found)
 
 
-def _by_hand(decide: Callable[[datetime], Decision | Done], parts: Parts, *, dry_run: bool) -> Done:
+def _by_hand(
+    decide: Callable[[datetime], Decision | Done], parts: Parts, *, dry_run: bool, act: Act | None
+) -> Done:
     for last in range(TRIES):
         now = parts.clock()
         one = decide(now)
@@ -234,7 +269,7 @@ def _by_hand(decide: Callable[[datetime], Decision | Done], parts: Parts, *, dry
         if dry_run:
             return Done(kind=one.kind, row=one.before, words=words)
         try:
-            (row,) = granting.grant([one], parts, now=now)
+            (row,) = granting.grant([one], parts, now=now, act=act or Act.by_operator(now))
         except (AwardOvertaken, KeyRetired):
             if last == TRIES - 1:
                 raise
@@ -276,7 +311,14 @@ def _by_attempt(
 
 
 def _anew(
-    parts: Parts, award_id: str, kind: Change, *, reason: str | None, email: str | None, dry_run: bool
+    parts: Parts,
+    award_id: str,
+    kind: Change,
+    *,
+    reason: str | None,
+    email: str | None,
+    dry_run: bool,
+    act: Act | None,
 ) -> Done:
     def decide(now: datetime) -> Decision | Done:
         row = parts.store.award(award_id)
@@ -299,7 +341,7 @@ def _anew(
             email=email,
         )
 
-    return _by_hand(decide, parts, dry_run=dry_run)
+    return _by_hand(decide, parts, dry_run=dry_run, act=act)
 
 
 def _require_renewable(achievement: Achievement, row: AwardRow, now: datetime) -> None:

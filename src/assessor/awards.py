@@ -14,6 +14,7 @@ the second is told by `AwardOvertaken`, to look again.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import keyrows, ledger, log, news, schema
+from assessor import audit, keyrows, ledger, log, news, schema
+from assessor.audit import Act
 from assessor.database import Database
 from assessor.errors import AwardOvertaken, NotFound
 
@@ -139,26 +141,36 @@ class Awards(Database):
         *,
         learner: str | None = None,
         achievement: str | None = None,
+        revoked: bool | None = None,
         after: str | None = None,
         limit: int | None = None,
+        newest_first: bool = False,
     ) -> tuple[AwardRow, ...]:
         """Awards, the oldest first, of the learner of this name and of this achievement where given.
 
         Args:
             learner: a name, or None.
             achievement: an id, or None.
+            revoked: only those that are revoked, or only those that are not, or None for both.
             after: id of the last award that was seen: those that follow it, or None.
             limit: how many at most, or None.
+            newest_first: whether they come in the other order.
         """
-        query = sa.select(ledger.awards).order_by(_W.awarded_at, _W.id).limit(limit)
+        order = (_W.awarded_at.desc(), _W.id.desc()) if newest_first else (_W.awarded_at, _W.id)
+        query = sa.select(ledger.awards).order_by(*order).limit(limit)
+        if revoked is not None:
+            query = query.where(_W.revoked_at.is_not(None) if revoked else _W.revoked_at.is_(None))
         if achievement is not None:
             query = query.where(_W.achievement_id == achievement)
         if learner is not None:
             query = query.join(schema.learners).where(_L.name == learner)
         if after is not None:
-            seen = sa.select(_W.awarded_at, _W.id).where(_W.id == after).subquery()
-            at = sa.select(seen.c.awarded_at).scalar_subquery()
-            query = query.where(sa.or_(_W.awarded_at > at, sa.and_(_W.awarded_at == at, _W.id > after)))
+            seen = ledger.awards.alias()
+            at = sa.select(seen.c.awarded_at).where(seen.c.id == after).scalar_subquery()
+            then = operator.lt if newest_first else operator.gt
+            query = query.where(
+                sa.or_(then(_W.awarded_at, at), sa.and_(_W.awarded_at == at, then(_W.id, after)))
+            )
         with self.reading() as connection:
             return tuple(map(as_award, connection.execute(query)))
 
@@ -199,6 +211,7 @@ class Awards(Database):
         settled: Iterable[str] = (),
         withheld: Iterable[tuple[AwardRow, str]] = (),
         now: datetime,
+        act: Act | None = None,
     ) -> None:
         """Keep these awards, all or none; their credentials are blobs, each doomed beforehand.
 
@@ -208,6 +221,7 @@ class Awards(Database):
             settled: attempts that are looked at for awards with this.
             withheld: awards that are revoked and deserved again, each with why it is told.
             now: the time.
+            act: by whom it is ordered; None where the rules say so, which is nobody's act.
 
         Raises:
             AwardOvertaken: an award is there already, or not of the revision that was built on, or revoked;
@@ -232,7 +246,7 @@ class Awards(Database):
                         f"award {grant.row.id}: its credential was removed before it was kept"
                     )
                 _write(connection, grant.row)
-                _note(connection, grant.row, grant.kind, grant.reason, now)
+                note(connection, grant.row, grant.kind, grant.reason, now)
                 news.award_made(
                     connection,
                     grant.row.id,
@@ -247,8 +261,16 @@ class Awards(Database):
                 if grant.email is not None:
                     named = schema.learners.update().where(_L.id == grant.row.learner_id)
                     connection.execute(named.values(email=grant.email))
+                if act is not None:
+                    audit.note(
+                        connection,
+                        act,
+                        f"award.{_ACTS[grant.kind]}",
+                        grant.row.id,
+                        achievement=grant.row.achievement_id,
+                    )
             for row, reason in withheld:
-                _note(connection, row, Change.WITHHELD, reason, now)
+                note(connection, row, Change.WITHHELD, reason, now)
             if names := sorted(set(settled)):
                 connection.execute(ledger.due.delete().where(_D.attempt_id.in_(names)))
             # Last: whoever appends waits for others who do, until they are done.
@@ -279,11 +301,6 @@ def as_award(row: sa.Row[Any]) -> AwardRow:
     """The award in a row of all columns of `awards`."""
     values = {name: getattr(row, name) for name in AwardRow.__dataclass_fields__}
     return AwardRow(**{**values, "attempts": tuple(row.attempts), "visibility": Visibility(row.visibility)})
-
-
-def note(connection: sa.Connection, row: AwardRow, kind: Change, reason: str | None, now: datetime) -> None:
-    """Write the line about something that was done with an award."""
-    _note(connection, row, kind, reason, now)
 
 
 def exported(connection: sa.Connection, learner_id: str) -> list[dict[str, Any]]:
@@ -357,11 +374,15 @@ def _write(connection: sa.Connection, row: AwardRow) -> None:
         )
 
 
+#: What an order is called in the trail.
+_ACTS = {Change.AWARD: "make", Change.REISSUE: "reissue", Change.RENEW: "renew"}
+
 #: What another revision may change; the rest of an award stays.
 _REISSUED = ("revision", "credential", "attempts", "level", "valid_from", "valid_until")
 
 
-def _note(connection: sa.Connection, row: AwardRow, kind: Change, reason: str | None, now: datetime) -> None:
+def note(connection: sa.Connection, row: AwardRow, kind: Change, reason: str | None, now: datetime) -> None:
+    """Write the line about something that was done with an award."""
     issued = kind in (Change.AWARD, Change.REISSUE, Change.RENEW)
     connection.execute(
         ledger.award_changes.insert().values(

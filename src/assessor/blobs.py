@@ -121,7 +121,8 @@ class Blobs:
         except OSError as error:
             raise BlobFault(f"blobs {self.place}: {name} cannot be read: {error}") from error
         if data is None:
-            raise NotFound(f"blobs {self.place}: expected a blob {name}, there is none")
+            # Without the place: who asks for what is gone may be anybody, and `doctor` says where blobs are.
+            raise NotFound(f"expected a blob {name}, there is none")
         came = digest.sha256(data)
         if came != name:
             raise BlobFault(f"blobs {self.place}: expected bytes of digest {name}, got {came}")

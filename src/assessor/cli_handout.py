@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from assessor import handout, report, wiring
+from assessor.audit import Act
 from assessor.errors import BlobFault
 from assessor.settings import Settings
 
@@ -75,7 +76,7 @@ def email_(config: Settings, name: str, address: str | None, remove: bool, as_js
     if remove is (address is not None):
         raise click.UsageError("expected an ADDRESS, or --remove")
     with wiring.parts(config, boxed=False) as parts:
-        parts.store.set_email(name, address)
+        parts.store.set_email(name, address, act=Act.by_operator(parts.clock()))
     words = f"{name}: no address" if address is None else f"{name}: awards are bound to {address}"
     _print(as_json, {"learner": name, "email": address}, report.shown(words))
 

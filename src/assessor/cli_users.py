@@ -295,7 +295,7 @@ def named(store: Store, email: str) -> User:
 
 def address_of(config: Settings, url: str | None, path: str) -> str:
     """A link to a path of the web application; the path alone where nobody has said where that is."""
-    return (url or config.public_url or "").rstrip("/") + path
+    return (url or config.web_url or config.public_url or "").rstrip("/") + path
 
 
 def listing(*headings: str) -> Table:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from assessor import webhooks, wiring
+from assessor import news, webhooks, wiring
 from assessor.cli_users import as_json, listing, opened, say, shown
 from assessor.errors import AccountRefused, RemoteFault
 from assessor.openbadges import remote
@@ -30,7 +30,7 @@ def webhooks_() -> None:
 @click.option(
     "--event",
     "events",
-    type=click.Choice([one.value for one in Event]),
+    type=click.Choice([one.value for one in webhooks.TOLD]),
     multiple=True,
     help="What is told; may be given several times [all].",
 )
@@ -45,7 +45,7 @@ def add(config: Settings, url: str, events: tuple[str, ...], as_json: bool) -> N
     secret = webhooks.secret(secrets.token_bytes(SECRET_BYTES))
     with opened(config) as (store, act):
         made = store.add_endpoint(
-            id=wiring.new_id(), url=url, secret=secret, events=map(Event, events or Event), act=act
+            id=wiring.new_id(), url=url, secret=secret, events=map(Event, events or webhooks.TOLD), act=act
         )
     say(as_json, _endpoint_values(made) | {"secret": secret}, f"endpoint {made.id}\n{secret}")
 
@@ -119,6 +119,17 @@ def enable(config: Settings, endpoint: str, as_json: bool) -> None:
     with opened(config) as (store, act):
         changed = store.set_endpoint(endpoint, active=True, act=act)
     say(as_json, _endpoint_values(changed), f"{changed.id}: active")
+
+
+@webhooks_.command()
+@click.argument("endpoint")
+@as_json
+@click.pass_obj
+def ping(config: Settings, endpoint: str, as_json: bool) -> None:
+    """Send ENDPOINT a message that says nothing but that messages arrive."""
+    with opened(config) as (store, act):
+        queued = store.ping(endpoint, news.ping(endpoint, now=act.now), id=f"msg_{wiring.new_id()}", act=act)
+    say(as_json, _message_values(queued), f"{queued.id}: waits to be sent")
 
 
 @webhooks_.command()

@@ -168,10 +168,13 @@ class Client:
                 continue
             if answer.status_code not in PASSING or tried == TRIES:
                 return self._told(answer)
-            self._said(f"the server has no time ({answer.status_code}); trying again")
             told = answer.headers.get("retry-after", "")
             later = float(told) if told.isascii() and told.isdigit() and len(told) < 6 else 0.0
-            self._sleep(min(max(later, _wait_s(tried)), MOST_WAIT_S))
+            if later > MOST_WAIT_S:
+                # It says when, and that is no time to sit and wait for.
+                return self._told(answer)
+            self._said(f"the server has no time ({answer.status_code}); trying again")
+            self._sleep(max(later, _wait_s(tried)))
         raise AssertionError("the last try returns or raises")
 
     def _told(self, answer: httpx.Response) -> Any:
@@ -198,7 +201,7 @@ class Client:
                 raise NotAllowed(words)
             case 404:
                 raise NotFound(words)
-            case 400 | 409 | 413 | 422:
+            case 400 | 409 | 413 | 422 | 429:
                 raise LearnerError(words)
         raise RemoteFault(words)
 

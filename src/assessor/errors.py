@@ -9,6 +9,7 @@
     │   └── KeyReused           an idempotency key that stood for another submission
     ├── AuthorError             the author of a task, rubric, sandbox or badge can mend it
     │   ├── FileInvalid         an authored file is wrong: carries file, line and column
+    │   │   └── VersionStale    a task was changed under a version that results stand under
     │   └── ManifestStale       the lock of test ids does not fit the tests
     ├── OperatorError           whoever runs the system can mend it
     │   ├── SettingInvalid      a setting is missing or makes no sense
@@ -38,6 +39,7 @@
     │   ├── NotAllowed          who asks has not the role or the scope that it takes
     │   ├── FormStale           a form that was not made by this site for this visitor, or too long ago
     │   ├── RequestInvalid      what was asked has not the form that it must have
+    │   ├── MediaUnsupported    a body of a kind that is not taken here
     │   ├── RequestTooLarge     more bytes, files or fields than are taken
     │   ├── NotAcceptable       there is it, but in none of the forms that were asked for
     │   ├── HostUnknown         asked under a name that this installation does not go by
@@ -70,11 +72,29 @@ class UploadRefused(LearnerError):
 
 
 class TryRefused(LearnerError):
-    """The task's policy allows no further try now."""
+    """The task's policy allows no further try now.
+
+    Args:
+        problem: what was expected, what came, and when to come back.
+        retry_s: when to come back, seconds from now; None: never.
+    """
+
+    def __init__(self, problem: str, *, retry_s: int | None = None) -> None:
+        self.retry_s = retry_s
+        super().__init__(problem)
 
 
 class RateLimited(LearnerError):
-    """A learner has handed in too often of late; nothing was kept, the text says when to come back."""
+    """A learner has handed in too often of late; nothing was kept.
+
+    Args:
+        problem: what was expected, what came, and when to come back.
+        retry_s: when to come back, seconds from now.
+    """
+
+    def __init__(self, problem: str, *, retry_s: int) -> None:
+        self.retry_s = retry_s
+        super().__init__(problem)
 
 
 class AccountRefused(LearnerError):
@@ -112,6 +132,10 @@ class FileInvalid(AuthorError):
             if column is not None:
                 where += f":{column}"
         super().__init__(f"{where}: {problem}")
+
+
+class VersionStale(FileInvalid):
+    """A task was changed and its version was not: results of another content stand under it."""
 
 
 class ManifestStale(AuthorError):
@@ -238,6 +262,10 @@ class FormStale(VisitorError):
 
 class RequestInvalid(VisitorError):
     """What was asked has not the form that it must have."""
+
+
+class MediaUnsupported(VisitorError):
+    """The body of a request is of a kind that is not taken here."""
 
 
 class RequestTooLarge(VisitorError):

@@ -20,6 +20,7 @@ from typing import Any
 from assessor import achievement as achievements
 from assessor import digest, judging, learnerrows, personal, statuses
 from assessor.achievement import Achievement
+from assessor.audit import Act
 from assessor.awards import AwardRow, Change, Grant
 from assessor.deserving import Decision
 from assessor.errors import AssessorError, NotFound
@@ -39,6 +40,7 @@ def grant(
     settled: Iterable[str] = (),
     withheld: Iterable[tuple[AwardRow, str]] = (),
     now: datetime,
+    act: Act | None = None,
 ) -> tuple[AwardRow, ...]:
     """Keep what was decided about one learner, all or nothing; the awards as they are then, in order.
 
@@ -48,6 +50,7 @@ def grant(
         settled: attempts that are looked at for awards with this.
         withheld: awards that are revoked and deserved again, each with why it is told.
         now: the time.
+        act: by whom it is ordered; None where the rules say so.
 
     Raises:
         AwardOvertaken, KeyRetired: another process was quicker; nothing was kept, decide again.
@@ -85,7 +88,7 @@ def grant(
     try:
         parts.blobs.put_all(data)
         parts.store.keep_awards(  # 4
-            grants, key_id=signer.key_id, settled=settled, withheld=withheld, now=now
+            grants, key_id=signer.key_id, settled=settled, withheld=withheld, now=now, act=act
         )
     except AssessorError:
         # Named by no row: what is doomed goes.

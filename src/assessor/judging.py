@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
+from assessor.audit import Act
 from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
 from assessor.inspection import CheckResult
 from assessor.note import Kind
@@ -172,12 +173,19 @@ def _publish(attempt_id: str, files: Mapping[str, bytes], parts: Parts) -> None:
 
 
 def review(
-    attempt_id: str, *, criterion: str, marks: int, reviewer: str, comment: str, parts: Parts
+    attempt_id: str,
+    *,
+    criterion: str,
+    marks: int,
+    reviewer: str,
+    comment: str,
+    parts: Parts,
+    act: Act | None = None,
 ) -> Attempt:
     """Keep a reviewer's mark, and conclude the attempt if no review is open any more; the attempt marked.
 
     Nothing that is signed ever changes: another mark for a judged attempt makes a new attempt, which scores
-    the same events with it.
+    the same events with it. `act` says by whom it is done; by default at the command line.
 
     Raises:
         NotFound: there is no such attempt, or it has not run.
@@ -190,7 +198,7 @@ def review(
     marked = attempt_id
     if judged.attempt.state is AttemptState.JUDGED:
         marked = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock()).id
-    parts.store.add_mark(marked, criterion, marks, reviewer, comment, now=parts.clock())
+    parts.store.add_mark(marked, criterion, marks, reviewer, comment, now=parts.clock(), act=act)
     log.info("marked", attempt=marked, criterion=criterion, marks=marks)
     conclude(marked, parts)
     return parts.store.attempt(marked)
@@ -202,7 +210,8 @@ def rescore(attempt_id: str, parts: Parts) -> Attempt:
     Raises:
         NotFound: there is no such attempt, or its run never came to an end.
     """
-    new = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=parts.clock())
+    now = parts.clock()
+    new = parts.store.rescore(attempt_id, new_id=parts.new_id(), now=now, act=Act.by_operator(now))
     conclude(new.id, parts)
     return parts.store.attempt(new.id)
 

@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from assessor import keyfile, keyrows, signer
+from assessor import audit, keyfile, keyrows, signer
+from assessor.audit import Act
 from assessor.database import Database
 from assessor.errors import KeyFault, NotFound
 from assessor.issuer import Method
@@ -192,6 +193,7 @@ class Keyring:
             at = max([now, *(row.since for row in used if row.since is not None)])
             keyrows.retire(connection, used, until=at)
             keyrows.add(connection, new.public_key, purpose, since=at)
+            audit.note(connection, Act.by_operator(at), "key.rotate", new.key_id, purpose=purpose.value)
         # 3. The file takes its place; where this fails, whoever asks next does it.
         self._settle(purpose, new)
         if not keep:

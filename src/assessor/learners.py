@@ -20,7 +20,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import awards, belongings, learnerrows, ledger, schema
+from assessor import audit, awards, belongings, learnerrows, ledger, schema
+from assessor.audit import Act
 from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import OPEN, AttemptState, Learner
@@ -81,7 +82,7 @@ class Learners(Database):
             raise NotFound(f"expected the id of a learner, got {learner_id!r}: the store has none, or erased")
         return learnerrows.as_learner(row)
 
-    def set_email(self, name: str, address: str | None) -> None:
+    def set_email(self, name: str, address: str | None, *, act: Act) -> None:
         """Keep the address that a learner's awards are bound to from now on, or none.
 
         Raises:
@@ -92,6 +93,7 @@ class Learners(Database):
         with self.writing() as connection:
             learner = learnerrows.find(connection, name)
             connection.execute(schema.learners.update().where(_L.id == learner.id).values(email=address))
+            audit.note(connection, act, "learner.email", learner.id)
 
     def salt(self, learner_id: str) -> bytes:
         """The salt of the learner of this id.
@@ -146,10 +148,15 @@ class Learners(Database):
                 ],
             }
 
-    def erase_learner(self, name: str, *, now: datetime) -> tuple[str, ...]:
+    def erase_learner(self, name: str, *, now: datetime, act: Act | None = None) -> tuple[str, ...]:
         """Forget a learner; see the module's text for what goes and what stays.
 
         Attempts that are open, or held by a regrade, end unjudged; a worker that runs one loses its lease.
+
+        Args:
+            name: whom.
+            now: the time.
+            act: by whom it is done; by default at the command line.
 
         Returns:
             Digests of the blobs to remove, sorted; they stay listed in `doomed` until `bury` removed them.
@@ -188,6 +195,8 @@ class Learners(Database):
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
             )
             connection.execute(schema.turns.delete().where(schema.turns.c.learner_id == learner.id))
+            # Before what they did loses its addresses: it may be an act of their own.
+            audit.note(connection, act or Act.by_operator(now), "learner.erase", learner.id)
             belongings.erase(connection, learner.id)
             gone = sorted(digest for digest in personal if not needed(connection, digest))
             schema.doom(connection, gone)

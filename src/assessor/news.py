@@ -93,6 +93,11 @@ def award_revoked(
     _tell(connection, Event.AWARD_REVOKED, data, learner_id=learner_id, now=now)
 
 
+def ping(endpoint_id: str, *, now: datetime) -> bytes:
+    """The bytes of a message that says nothing but that messages arrive."""
+    return _written(Event.PING, {"endpoint": endpoint_id}, now)
+
+
 def _tell(
     connection: sa.Connection,
     event: Event,
@@ -101,8 +106,7 @@ def _tell(
     learner_id: str | None,
     now: datetime,
 ) -> None:
-    told = {"type": event.value, "timestamp": now.isoformat(), "data": data}
-    payload = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    payload = _written(event, data, now)
     # Its id comes of what happened, to what and when, and of which of those who are told it is: so nobody has
     # to bring random ids to wherever something happens. It has no full stop: that parts what is signed.
     seed, places = sha256(payload).hexdigest()[:32], itertools.count(1)
@@ -114,3 +118,8 @@ def _tell(
         learner_id=learner_id,
         now=now,
     )
+
+
+def _written(event: Event, data: dict[str, Any], now: datetime) -> bytes:
+    told = {"type": event.value, "timestamp": now.isoformat(), "data": data}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()

@@ -6,7 +6,7 @@ attempt is taken from those to be looked at in the transaction of the awards tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,8 +107,12 @@ class Passes(Database):
         order = {row.id: row.seq for row in newest.values()}
         return tuple(sorted(found, key=lambda one: order[one.attempt.id]))
 
-    def worse_since(self) -> Mapping[str, str]:
-        """Attempts that passed, and the newest judged one of the same submission where that came to less."""
+    def worse_since(self, of: Collection[str] | None = None) -> Mapping[str, str]:
+        """Attempts that passed, and the newest judged one of the same submission where that came to less.
+
+        Args:
+            of: ids of the attempts that are asked about, or None for all.
+        """
         a, b = schema.attempts.alias(), schema.attempts.alias()
         query = (
             sa.select(a.c.id, a.c.score, b.c.id.label("newer"), b.c.score.label("then"), b.c.verdict)
@@ -122,6 +126,8 @@ class Passes(Database):
             )
             .order_by(b.c.number)
         )
+        if of is not None:
+            query = query.where(a.c.id.in_(of))
         with self.reading() as connection:
             newest = {row.id: row for row in connection.execute(query)}
         return {

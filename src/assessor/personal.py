@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assessor import digest
+from assessor.audit import Act
 from assessor.blobs import Blobs
 from assessor.errors import StoreFault
 from assessor.store import Store
@@ -45,15 +46,16 @@ def export(opened: Store, blobs: Blobs, name: str, *, target: Path) -> dict[str,
     return rows
 
 
-def erase(opened: Store, blobs: Blobs, name: str, *, now: datetime) -> int:
+def erase(opened: Store, blobs: Blobs, name: str, *, now: datetime, act: Act | None = None) -> int:
     """Erase a learner, rows first and then blobs; how many blobs went.
 
-    After a crash in between, the next erasure (or `sweep`) removes what this one left.
+    After a crash in between, the next erasure (or `sweep`) removes what this one left. `act` says by whom it
+    is done; by default at the command line.
 
     Raises:
         NotFound: no learner of this name.
     """
-    opened.erase_learner(name, now=now)
+    opened.erase_learner(name, now=now, act=act)
     return sweep(opened, blobs)
 
 

@@ -21,6 +21,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from assessor import (
+    audit,
     keyrows,
     learners,
     leases,
@@ -33,6 +34,7 @@ from assessor import (
     scoring,
     standings,
 )
+from assessor.audit import Act
 from assessor.errors import NotFound, RegradeOvertaken, RegradeRefused
 from assessor.queued import JudgedWith
 from assessor.schema import OPEN, Attempt, AttemptState, EvidenceRow, Kind
@@ -131,6 +133,8 @@ class Regrades(Standings):
                 )
                 queued.copy_marks(connection, one.base.id, attempt.id, criteria=one.criteria)
                 made.append(attempt)
+            if made:
+                audit.note(connection, Act.by_operator(now), "regrade.start", regrade.id, attempts=len(made))
             return regrade, tuple(made)
 
     def apply_regrade(
@@ -164,7 +168,7 @@ class Regrades(Standings):
             KeyRetired: the key was retired since it signed; nothing was kept, sign again.
             AwardRefused, NotFound: an award that is to go is revoked already, or none. Nothing was kept.
         """
-        awards = sorted(revoke)
+        awards, act = sorted(revoke), Act.by_operator(now)
         with self.writing() as connection:
             _close(
                 connection,
@@ -181,7 +185,8 @@ class Regrades(Standings):
             for one in held:
                 _count(connection, one, now)
             for award_id, salt in awards:
-                revocations.revoke(connection, award_id, reason=reason, salt=salt, now=now)
+                revocations.revoke(connection, award_id, reason=reason, salt=salt, now=now, act=act)
+            audit.note(connection, act, "regrade.apply", regrade_id, results=len(held), revoked=len(awards))
             # Last: whoever appends waits for others who do, until they are done.
             for one in held:
                 log.append(
@@ -202,6 +207,7 @@ class Regrades(Standings):
         with self.writing() as connection:
             _close(connection, regrade_id, RegradeState.DROPPED, by=by, reason=reason, revoked=None, now=now)
             _drop(connection, _A.regrade_id == regrade_id, now)
+            audit.note(connection, Act.by_operator(now), "regrade.drop", regrade_id)
             return standings.read_regrade(connection, regrade_id)
 
 

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from assessor import awards, digest, keyrows, ledger, log, news
+from assessor import audit, awards, digest, keyrows, ledger, log, news
+from assessor.audit import Act
 from assessor.awards import AwardRow, Change
 from assessor.database import Database
 from assessor.errors import AwardOvertaken, AwardRefused, NotFound
@@ -166,7 +167,9 @@ class Revocations(Database):
                 raise AwardOvertaken(f"status list {list_id}: an award of it was revoked while it was signed")
             _log(connection, list_id, digest.sha256(body), salt)
 
-    def revoke(self, award_id: str, *, reason: str, salt: bytes, now: datetime) -> AwardRow:
+    def revoke(
+        self, award_id: str, *, reason: str, salt: bytes, now: datetime, act: Act | None = None
+    ) -> AwardRow:
         """Revoke an award for good; its list is to be signed anew. As it is then.
 
         Args:
@@ -174,16 +177,21 @@ class Revocations(Database):
             reason: why, for the issuer's own books; it is not published.
             salt: of the leaf in the log.
             now: the time.
+            act: by whom it is ordered; by default at the command line.
 
         Raises:
             NotFound: there is no such award.
             AwardRefused: it is revoked already.
         """
         with self.writing() as connection:
-            return revoke(connection, award_id, reason=reason, salt=salt, now=now)
+            return revoke(
+                connection, award_id, reason=reason, salt=salt, now=now, act=act or Act.by_operator(now)
+            )
 
 
-def revoke(connection: sa.Connection, award_id: str, *, reason: str, salt: bytes, now: datetime) -> AwardRow:
+def revoke(
+    connection: sa.Connection, award_id: str, *, reason: str, salt: bytes, now: datetime, act: Act
+) -> AwardRow:
     """Revoke an award in the caller's transaction; the rest is as for `Revocations.revoke`.
 
     Raises:
@@ -209,6 +217,7 @@ def revoke(connection: sa.Connection, award_id: str, *, reason: str, salt: bytes
         learner_id=revoked.learner_id,
         now=now,
     )
+    audit.note(connection, act, "award.revoke", award_id, achievement=revoked.achievement_id)
     _log(connection, award_id, digest.sha256(revocation(revoked)), salt)
     return revoked
 

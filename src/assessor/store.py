@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, awards, leases, ledger, queued, schema
+from assessor import admission, attempts, audit, awards, leases, ledger, queued, schema
 from assessor.attempts import Attempts
-from assessor.audit import Audit
+from assessor.audit import Act, Audit
 from assessor.awards import Awards
 from assessor.cohorts import Cohorts
 from assessor.coursework import Coursework
@@ -133,7 +133,7 @@ class Store(
             TryRefused: no try is left, or not yet; the text says when.
             RateLimited: too many of late; the text says when to come back.
             KeyReused: the key stands for something else that was asked.
-            FileInvalid: results stand under this version of the task with another content.
+            VersionStale: results stand under this version of the task with another content.
             NotFound: no such learner.
         """
         with self.writing() as connection:
@@ -201,13 +201,15 @@ class Store(
                 judged_with=queued.same_as(before),
             )
             queued.copy_marks(connection, before.id, attempt.id)
+            audit.note(connection, Act.by_operator(now), "submission.regrade", submission_id)
             return attempt
 
-    def rescore(self, attempt_id: str, *, new_id: str, now: datetime) -> Attempt:
+    def rescore(self, attempt_id: str, *, new_id: str, now: datetime, act: Act | None = None) -> Attempt:
         """A new attempt that scores the events of another one again, its marks taken over.
 
         It is queued, but left to the caller for `RESCORE_GRACE`: who asked concludes it at once, and when
-        that fails a worker does it, from the stored events, without a run.
+        that fails a worker does it, from the stored events, without a run. `act` says who ordered it; None
+        where it makes room for a mark, which has a line of its own in the trail.
 
         Raises:
             NotFound: no such attempt, its run never came to an end, its learner was erased, or the submission
@@ -247,12 +249,31 @@ class Store(
                 grace=RESCORE_GRACE,
             )
             queued.copy_marks(connection, before.id, attempt.id)
+            if act is not None:
+                audit.note(connection, act, "attempt.rescore", attempt_id, attempt=attempt.id)
             return attempt
 
     def add_mark(
-        self, attempt_id: str, criterion: str, marks: int, reviewer: str, comment: str, *, now: datetime
+        self,
+        attempt_id: str,
+        criterion: str,
+        marks: int,
+        reviewer: str,
+        comment: str,
+        *,
+        now: datetime,
+        act: Act | None = None,
     ) -> None:
         """Keep a reviewer's mark for an attempt that is not concluded.
+
+        Args:
+            attempt_id: which.
+            criterion: of its rubric.
+            marks: how many.
+            reviewer: who gives them, as the record commits to it.
+            comment: for the learner, or empty.
+            now: the time.
+            act: by whom it is done; by default at the command line.
 
         Raises:
             NotFound: no such attempt, or it is judged or unjudged: rescore it and mark the new attempt.
@@ -278,6 +299,9 @@ class Store(
                     comment=comment,
                     given_at=now,
                 )
+            )
+            audit.note(
+                connection, act or Act.by_operator(now), "review.mark", attempt_id, criterion=criterion
             )
 
     def heartbeat(self, worker: str, *, host: str, pid: int, doing: str, now: datetime) -> None:

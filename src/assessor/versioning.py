@@ -14,7 +14,7 @@ from pathlib import Path
 from assessor import authored, bundle, catalog, versions
 from assessor.blobs import Blobs
 from assessor.bundle import Bundle
-from assessor.errors import AuthorError, BlobFault, FileInvalid, NotFound
+from assessor.errors import AuthorError, BlobFault, FileInvalid, NotFound, VersionStale
 from assessor.store import Store
 from assessor.task import Task
 from assessor.versions import Diff
@@ -36,7 +36,7 @@ def require_raised(
         The snapshots that stand under it too, of other bytes and the same content.
 
     Raises:
-        FileInvalid: something else does; the text says how many results, and what has changed.
+        VersionStale: something else does; the text says how many results, and what has changed.
         StoreFault: it cannot be read.
     """
     alike, others = set(), {}
@@ -55,7 +55,7 @@ def require_raised(
     return frozenset(alike)
 
 
-def unraised(tasks: catalog.Catalog, store: Store, blobs: Blobs) -> tuple[FileInvalid, ...]:
+def unraised(tasks: catalog.Catalog, store: Store, blobs: Blobs) -> tuple[VersionStale, ...]:
     """The refusals that whoever hands in would meet; a task that cannot be used at all is left out.
 
     Raises:
@@ -69,12 +69,12 @@ def unraised(tasks: catalog.Catalog, store: Store, blobs: Blobs) -> tuple[FileIn
             continue  # `Catalog.problems` tells of it; or it is gone since it was listed
         try:
             require_raised(task, snapshot, store, blobs)
-        except FileInvalid as error:
+        except VersionStale as error:
             found.append(error)
     return tuple(found)
 
 
-def _stands(task: Task, others: Mapping[str, str], store: Store) -> FileInvalid:
+def _stands(task: Task, others: Mapping[str, str], store: Store) -> VersionStale:
     number = sum(
         result.version == task.version and result.snapshot in others for result in store.results(task.id)
     )
@@ -82,11 +82,12 @@ def _stands(task: Task, others: Mapping[str, str], store: Store) -> FileInvalid:
     if not number:
         standing = "work that waits to be judged stands"
     document = authored.read(task.files["task.yaml"], f"tasks/{task.id}/task.yaml")
-    return document.invalid(
+    found = document.invalid(
         ("version",),
         f"expected it to be raised from {task.version}: {standing} under it with another content "
         f"({'; '.join(others.values())}); run `assessor tasks lock {task.id} --bump`",
     )
+    return VersionStale(found.path, found.problem, line=found.line, column=found.column)
 
 
 def named(name: str, tasks: catalog.Catalog, store: Store | None, blobs: Blobs | None) -> Bundle:

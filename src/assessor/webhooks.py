@@ -12,85 +12,35 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
-from assessor import accounts, audit
+from assessor import accounts, audit, hooks
 from assessor.audit import Act
 from assessor.database import Database
 from assessor.errors import AccountRefused, NotFound
+from assessor.hooks import TOLD, Delivery, DeliveryState, Endpoint, Event
+
+__all__ = [
+    "LEASE",
+    "TOLD",
+    "Delivery",
+    "DeliveryState",
+    "Endpoint",
+    "Event",
+    "Webhooks",
+    "queue",
+    "secret",
+    "wanted",
+]
 
 #: How long a sender has before what it took is due again.
 LEASE = timedelta(minutes=2)
 
 _E = accounts.endpoints.c
 _D = accounts.deliveries.c
-
-
-class Event(StrEnum):
-    """What can be told."""
-
-    ATTEMPT_FINISHED = "attempt.finished"  #: an attempt was judged, or given up as unjudged
-    REVIEW_DONE = "review.done"  #: the last open criterion of an attempt has its marks
-    AWARD_MADE = "award.made"  #: a badge was awarded, renewed or issued again
-    AWARD_REVOKED = "award.revoked"  #: a badge was revoked
-
-
-class DeliveryState(StrEnum):
-    """Where a message is."""
-
-    WAITING = "waiting"  #: is tried when its time comes
-    DELIVERED = "delivered"  #: the endpoint took it
-    FAILED = "failed"  #: given up; may be tried again by hand
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """Where somebody wants to be told.
-
-    Attributes:
-        secret: what each message is signed with; never shown again once it was made.
-        events: of what; at least one.
-        active: whether they are told at present.
-    """
-
-    id: str
-    url: str
-    secret: str
-    events: frozenset[Event]
-    active: bool
-
-    def __repr__(self) -> str:
-        return f"Endpoint(id={self.id!r}, url={self.url!r})"  # no secret in a log
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """One message to one endpoint.
-
-    Attributes:
-        id: the message's own, the same at each try.
-        payload: the bytes that are signed.
-        tries: how often it was tried.
-        next_at: when it is tried next; None once it is delivered or failed.
-        status: the endpoint's last HTTP status, or None where it gave none.
-        problem: why the last try failed, or None.
-    """
-
-    id: str
-    endpoint_id: str
-    event: Event
-    payload: bytes
-    state: DeliveryState
-    tries: int
-    next_at: datetime | None
-    status: int | None
-    problem: str | None
-    created_at: datetime
 
 
 class Webhooks(Database):
@@ -123,7 +73,7 @@ class Webhooks(Database):
         """All endpoints, the oldest first."""
         query = sa.select(accounts.endpoints).order_by(_E.seq)
         with self.reading() as connection:
-            return tuple(map(_as_endpoint, connection.execute(query)))
+            return tuple(map(hooks.as_endpoint, connection.execute(query)))
 
     def endpoint(self, id: str) -> Endpoint:
         """The endpoint of this id.
@@ -134,17 +84,54 @@ class Webhooks(Database):
         with self.reading() as connection:
             return _endpoint(connection, id)
 
-    def set_endpoint(self, id: str, *, active: bool, act: Act) -> Endpoint:
-        """Switch an endpoint on or off. What waits for one that is off goes on waiting.
+    def set_endpoint(
+        self,
+        id: str,
+        *,
+        active: bool | None = None,
+        url: str | None = None,
+        events: Iterable[Event] | None = None,
+        act: Act,
+    ) -> Endpoint:
+        """Change an endpoint: what is None stays as it is. What waits for one that is off goes on waiting.
+
+        Args:
+            id: which.
+            active: whether they are told at present.
+            url: where; what waits goes there too.
+            events: of what; at least one.
+            act: who does it.
 
         Raises:
             NotFound: there is none.
+            AccountRefused: there is no event.
+        """
+        chosen = None if events is None else sorted(set(events))
+        if chosen is not None and not chosen:
+            raise AccountRefused(f"endpoint {id}: expected at least one event, got none")
+        given = {"active": active, "url": url, "events": chosen}
+        values = {name: value for name, value in given.items() if value is not None}
+        with self.writing() as connection:
+            if values:
+                connection.execute(accounts.endpoints.update().where(_E.id == id).values(**values))
+            found = _endpoint(connection, id)
+            if url is not None or chosen is not None:
+                audit.note(connection, act, "endpoint.change", id, events=sorted(found.events))
+            if active is not None:
+                audit.note(connection, act, "endpoint.enable" if active else "endpoint.disable", id)
+            return found
+
+    def ping(self, endpoint_id: str, payload: bytes, *, id: str, act: Act) -> Delivery:
+        """Let a message wait for one endpoint that says nothing but that messages arrive.
+
+        Raises:
+            NotFound: there is no such endpoint.
         """
         with self.writing() as connection:
-            connection.execute(accounts.endpoints.update().where(_E.id == id).values(active=active))
-            found = _endpoint(connection, id)
-            audit.note(connection, act, "endpoint.enable" if active else "endpoint.disable", id)
-            return found
+            found = _endpoint(connection, endpoint_id)
+            _keep(connection, found, Event.PING, payload, id=id, learner_id=None, now=act.now)
+            audit.note(connection, act, "endpoint.ping", endpoint_id)
+            return _delivery(connection, id)
 
     def remove_endpoint(self, id: str, *, act: Act) -> None:
         """Forget an endpoint, with all that was or was to be told to it.
@@ -196,7 +183,7 @@ class Webhooks(Database):
             if connection.execute(query.with_only_columns(_D.id)).first() is None:
                 return ()
         with self.writing() as connection:
-            found = tuple(map(_as_delivery, connection.execute(query)))
+            found = tuple(map(hooks.as_delivery, connection.execute(query)))
             names = [one.id for one in found]
             leased = accounts.deliveries.update().where(_D.id.in_(names)).values(next_at=now + lease)
             connection.execute(leased)
@@ -266,7 +253,7 @@ class Webhooks(Database):
         if after is not None:
             query = query.where(_D.seq < sa.select(_D.seq).where(_D.id == after).scalar_subquery())
         with self.reading() as connection:
-            return tuple(map(_as_delivery, connection.execute(query)))
+            return tuple(map(hooks.as_delivery, connection.execute(query)))
 
     def _ended(self, id: str, **values: Any) -> None:
         with self.writing() as connection:
@@ -313,49 +300,52 @@ def queue(
     query = sa.select(accounts.endpoints).where(_E.active.is_(True)).order_by(_E.seq)
     # Held until the end: an endpoint that is removed meanwhile must not undo what is told of.
     query = query.with_for_update(read=True, key_share=True)
-    wanted = [one for one in map(_as_endpoint, connection.execute(query)) if event in one.events]
+    wanted = [one for one in map(hooks.as_endpoint, connection.execute(query)) if event in one.events]
     made = []
     for one in wanted:
         made.append(new_id())
-        connection.execute(
-            accounts.deliveries.insert().values(
-                id=made[-1],
-                endpoint_id=one.id,
-                event=event,
-                payload=payload,
-                learner_id=learner_id,
-                state=DeliveryState.WAITING,
-                tries=0,
-                next_at=now,
-                created_at=now,
-            )
-        )
+        _keep(connection, one, event, payload, id=made[-1], learner_id=learner_id, now=now)
     return tuple(made)
+
+
+def _keep(
+    connection: sa.Connection,
+    endpoint: Endpoint,
+    event: Event,
+    payload: bytes,
+    *,
+    id: str,
+    learner_id: str | None,
+    now: datetime,
+) -> None:
+    connection.execute(
+        accounts.deliveries.insert().values(
+            id=id,
+            endpoint_id=endpoint.id,
+            event=event,
+            payload=payload,
+            learner_id=learner_id,
+            state=DeliveryState.WAITING,
+            tries=0,
+            next_at=now,
+            created_at=now,
+        )
+    )
 
 
 def _endpoint(connection: sa.Connection, id: str) -> Endpoint:
     row = connection.execute(sa.select(accounts.endpoints).where(_E.id == id)).first()
     if row is None:
         raise NotFound(f"expected the id of an endpoint, got {id!r}: the store has none of that id")
-    return _as_endpoint(row)
+    return hooks.as_endpoint(row)
 
 
 def _delivery(connection: sa.Connection, id: str) -> Delivery:
     row = connection.execute(sa.select(accounts.deliveries).where(_D.id == id)).first()
     if row is None:
         raise _unknown(id)
-    return _as_delivery(row)
+    return hooks.as_delivery(row)
 
 
 def _unknown(id: str) -> NotFound:
     return NotFound(f"expected the id of a message, got {id!r}: the store has none of that id")
-
-
-def _as_endpoint(row: sa.Row[Any]) -> Endpoint:
-    values = {name: getattr(row, name) for name in Endpoint.__dataclass_fields__}
-    return Endpoint(**{**values, "events": frozenset(map(Event, row.events))})
-
-
-def _as_delivery(row: sa.Row[Any]) -> Delivery:
-    values = {name: getattr(row, name) for name in Delivery.__dataclass_fields__}
-    return Delivery(**{**values, "event": Event(row.event), "state": DeliveryState(row.state)})

@@ -242,7 +242,7 @@ def test_stream_goes_on_where_it_was_lost(web: webbed.Web, ada: Program) -> None
 def test_foreign_is_told_as_unknown(web: webbed.Web, ada: Program, admin: Program) -> None:
     attempt_id = judged(web, ada)
     submission_id = ada.get("/submissions").json()["items"][0]["id"]
-    award_id = ada.get("/me/awards").json()[0]["id"]
+    award_id = ada.get("/me/awards").json()["items"][0]["id"]
     cohort = admin.post("/cohorts", json={"name": "spring"}).json()["id"]
     assignment = admin.post(f"/cohorts/{cohort}/assignments", json={"task": "sum"}).json()["id"]
     ben = Program(web, web.user(Role.LEARNER, Role.INSTRUCTOR))
@@ -321,7 +321,7 @@ def test_token_does_what_its_scopes_say_and_no_more(web: webbed.Web, ada: Progra
     assert reading.get("/me").json()["scopes"] == ["read"]
     made = ada.post("/tokens", json={"name": "ci", "scopes": ["submit", "read"]})
     secret = made.json()["secret"]
-    assert [one["name"] for one in ada.get("/tokens").json()] == ["program", "program", "ci"]
+    assert [one["name"] for one in ada.get("/tokens").json()["items"]] == ["program", "program", "ci"]
     assert secret not in ada.get("/tokens").text
     held = {"Authorization": f"Bearer {secret}"}
     assert reading.get("/me", headers=held).json()["scopes"] == ["read", "submit"]
@@ -383,7 +383,7 @@ def test_answer_is_not_sent_again_to_who_has_it(ada: Program) -> None:
 def test_issuer_awards_and_revokes_and_the_learner_says_who_sees_it(web: webbed.Web, ada: Program) -> None:
     judged(web, ada)
     issuer = Program(web, web.user(Role.ISSUER))
-    (own,) = ada.get("/me/awards").json()
+    (own,) = ada.get("/me/awards").json()["items"]
     assert own["learner"] is None, "issuers alone are told"
     changed = ada("PATCH", f"/awards/{own['id']}", json={"visibility": "private"})
     assert changed.json()["visibility"] == "private"
@@ -406,7 +406,7 @@ def test_issuer_awards_and_revokes_and_the_learner_says_who_sees_it(web: webbed.
 
 def test_credential_that_was_touched_is_refused_with_its_check(web: webbed.Web, ada: Program) -> None:
     judged(web, ada)
-    (own,) = ada.get("/me/awards").json()
+    (own,) = ada.get("/me/awards").json()["items"]
     document = ada.get(f"/awards/{own['id']}/credential").json()
     document["credentialSubject"]["achievement"]["name"] = "Doctor"
     told = web.browser().client.post("/api/v1/verification", json=document).json()

@@ -163,6 +163,19 @@ def test_form_that_there_is_not_is_not_acceptable(row: AwardRow, browser: webbed
     answer = get(browser, f"/credentials/{row.id}", "image/webp")
     assert answer.status_code == 406
     assert "application/vc+json" in answer.text
+    assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize(
+    "path", ["/evidence/none/", "/credentials/none", "/achievements/none", "/no-such-page"]
+)
+def test_program_is_told_in_json_what_there_is_not(browser: webbed.Browser, path: str) -> None:
+    for accept in ("application/json", "application/problem+json", "application/json, text/html;q=0.5"):
+        answer = get(browser, path, accept)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert (answer.json()["code"], answer.headers["vary"]) == ("not-found", "Accept")
+    for accept in ("text/html", "*/*", "image/png", "application/json;q=0.5, text/html"):
+        assert get(browser, path, accept).headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_file_is_what_its_name_says_whoever_asks(row: AwardRow, browser: webbed.Browser) -> None:

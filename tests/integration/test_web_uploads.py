@@ -183,5 +183,5 @@ def test_form_that_breaks_the_rules_is_refused(browser: webbed.Browser, body: by
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "application/json", ""])
 def test_content_of_another_type_is_refused(browser: webbed.Browser, kind: str) -> None:
     answer = raw(browser, b"x", kind, **{"X-CSRF-Token": browser.token("/")})
-    assert answer.status_code == 400
+    assert answer.status_code == 415
     assert "expected a form with files" in answer.json()["detail"]

@@ -25,7 +25,7 @@ from assessor.openbadges.remote import Remote
 from assessor.signer import Purpose
 from assessor.web import checking
 from assessor.web.pages import verify
-from tests import exhibited, honours, webbed
+from tests import exhibited, honours, people, webbed
 from tests.small import Bench
 
 EMAIL = "ada@example.org"
@@ -54,7 +54,7 @@ def row(web: webbed.Web, request: pytest.FixtureRequest) -> AwardRow:
     seed = web.seed()
     store = web.bench.parts.store
     store.learner(name, new_id=seed.id, salt=seed.salt)
-    store.set_email(name, EMAIL)
+    store.set_email(name, EMAIL, act=people.act())
     return honours.earn(web.bench, learner=name)["adder"]
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import io
 import re
 import shutil
-import tarfile
 import threading
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from assessor import catalog, pipeline, settling, task
 from assessor.store import AttemptState
 from assessor.users import Role
-from tests import boxes, small, webbed
+from tests import boxes, listening, small, webbed
 
 pytestmark = pytest.mark.docker
 
@@ -90,54 +85,6 @@ def hidden_words(tasks: catalog.Catalog, *told: str) -> list[str]:
     )
 
 
-class Listener:
-    """Keeps all that a browser was answered, whatever it was packed in."""
-
-    def __init__(self, browser: webbed.Browser) -> None:
-        self.heard: list[tuple[str, str]] = []
-        browser.client.event_hooks["response"] = [self._hear]
-
-    def _hear(self, answer: httpx.Response) -> None:
-        content = answer.read()
-        for text in unpacked(content):
-            self.heard.append((str(answer.request.url), html.unescape(text)))
-        self.heard.append((str(answer.request.url), str(answer.headers)))
-
-
-def unpacked(content: bytes) -> Iterator[str]:
-    """The text of some content, and of what is packed in it."""
-    if content.startswith(b"PK\x03\x04"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                yield name
-                yield from unpacked(archive.read(name))
-        return
-    if content[257:262] == b"ustar":
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for entry in tar:
-                file = tar.extractfile(entry)
-                assert file is not None
-                yield from unpacked(file.read())
-        return
-    yield content.decode(errors="replace")
-
-
-def crawl(browser: webbed.Browser, *begin: str) -> set[str]:
-    """Go wherever links of this site lead; the paths."""
-    left, seen = list(begin), set()
-    while left:
-        path = left.pop().partition("#")[0]
-        if path in seen:
-            continue
-        seen.add(path)
-        answer = browser.get(path)
-        assert answer.status_code < 500, path
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            found = re.findall(r'(?:href|src|sse-connect)="(/[^"]*)"', answer.text)
-            left += [html.unescape(one) for one in found]
-    return seen
-
-
 def judge(web: webbed.Web, browser: webbed.Browser, solution: bytes) -> str:
     """Hand in through the page, follow it live, and have it judged; the page of the result."""
     data = {"csrf": browser.token(f"/tasks/{TASK}")}
@@ -164,7 +111,7 @@ def judge(web: webbed.Web, browser: webbed.Browser, solution: bytes) -> str:
 
 def test_learner_fails_learns_why_passes_and_has_the_badge(web: webbed.Web) -> None:
     browser = web.signed_in(Role.LEARNER)
-    listener = Listener(browser)
+    listener = listening.Listener(browser)
     folder = ROOT / "tasks" / TASK
     starter = b"".join(path.read_bytes() for path in (folder / "starter").rglob("stats.py"))
     faulty = next((folder / "faulty" / "upper-median").rglob("stats.py")).read_bytes()
@@ -180,7 +127,7 @@ def test_learner_fails_learns_why_passes_and_has_the_badge(web: webbed.Web) -> N
     passed = judge(web, browser, right)
     assert "This earned you the badge" in passed
     browser.post("/account/export", page="/account")
-    paths = crawl(browser, "/", "/tasks", "/attempts", "/badges", "/account", "/no-such-page")
+    paths = listening.crawl(browser, "/", "/tasks", "/attempts", "/badges", "/account", "/no-such-page")
     for part in ("/changes", "/work", "/work.tar", "/starter.zip", "/badge.png", "/badge.json"):
         assert any(path.endswith(part) for path in paths), part
 

@@ -20,7 +20,7 @@ from assessor.awards import Change
 from assessor.errors import AwardOvertaken, AwardRefused, BlobFault, KeyFault, NotFound
 from assessor.openbadges import linked, recipient
 from assessor.signer import Purpose
-from tests import honours
+from tests import honours, people
 from tests.honours import document, earn, held, judge, make_bench
 from tests.small import Bench
 
@@ -97,7 +97,7 @@ def test_award_is_bound_to_the_address_that_is_known(
     bench: Bench, name: str, email: str | None, kind: str, known: str
 ) -> None:
     attempt = judge(bench, 2, learner=name)
-    bench.parts.store.set_email(name, email)
+    bench.parts.store.set_email(name, email, act=people.act())
     (adder, _) = settling.follow_up(attempt, bench.parts)
     (identity,) = document(bench, adder)["credentialSubject"]["identifier"]
     assert identity["identityType"] == kind
@@ -455,7 +455,7 @@ def test_dry_run_changes_nothing(bench: Bench) -> None:
 
 def test_reissue_binds_to_the_new_address_and_keeps_the_rest(bench: Bench) -> None:
     before = earn(bench, 2)["adder"]
-    bench.parts.store.set_email("ada", "ada@example.org")
+    bench.parts.store.set_email("ada", "ada@example.org", act=people.act())
     done = awarding.reissue(bench.parts, before.id, reason="a new address")
     after = held(bench)["adder"]
     assert done.row == after

@@ -19,6 +19,7 @@ from assessor import awarding, ledger, personal, schema, settling
 from assessor.awards import AwardRow, Change, Grant
 from assessor.errors import AwardOvertaken, AwardRefused, KeyRetired, NotFound
 from assessor.signer import Purpose
+from tests import people
 from tests.honours import earn, held, judge, make_bench
 from tests.small import Bench
 
@@ -100,14 +101,14 @@ def test_what_nobody_knows_is_said(bench: Bench) -> None:
     with pytest.raises(NotFound, match="expected the id of an award, got 'x'"):
         bench.parts.store.revoke("x", reason="y", salt=bytes(16), now=bench.clock.now)
     with pytest.raises(NotFound, match="expected an e-mail address, got 'ada'"):
-        bench.parts.store.set_email("ada", "ada")
+        bench.parts.store.set_email("ada", "ada", act=people.act())
     with pytest.raises(NotFound, match="expected the name of a learner, got 'ada'"):
-        bench.parts.store.set_email("ada", "ada@example.org")
+        bench.parts.store.set_email("ada", "ada@example.org", act=people.act())
 
 
 def test_export_holds_awards_with_all_their_credentials(bench: Bench, tmp_path: Path) -> None:
     first, second = earn(bench, 2)["adder"], earn(bench, 3)["adder"]
-    bench.parts.store.set_email("ada", "ada@example.org")
+    bench.parts.store.set_email("ada", "ada@example.org", act=people.act())
     rows = personal.export(bench.parts.store, bench.parts.blobs, "ada", target=tmp_path / "out")
     assert json.loads((tmp_path / "out" / "learner.json").read_text()) == rows
     assert rows["learner"]["email"] == "ada@example.org"
@@ -125,7 +126,7 @@ def test_erasing_takes_credentials_and_reasons_and_leaves_the_bit(bench: Bench) 
     store = bench.parts.store
     first, second = earn(bench, 2)["adder"], earn(bench, 3)["adder"]
     awarding.revoke(bench.parts, second.id, reason="Ada copied")
-    store.set_email("ada", "ada@example.org")
+    store.set_email("ada", "ada@example.org", act=people.act())
     other = earn(bench, learner="ben")["adder"]
     due = judge(bench, 3)
     personal.erase(store, bench.parts.blobs, "ada", now=bench.clock.now)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from standardwebhooks import Webhook
 
-from assessor import cli
+from assessor import cli, webhooks
 from assessor.store import Store
 from assessor.webhooks import Event
 from tests import people
@@ -53,7 +53,7 @@ def test_endpoint_is_made_and_its_secret_told_once(home: Home) -> None:
         "events": ["award.made", "award.revoked"],
         "active": True,
     }
-    assert home.json("webhooks", "add", URL)["events"] == sorted(Event)
+    assert home.json("webhooks", "add", URL)["events"] == sorted(webhooks.TOLD)
     assert made["secret"] not in home.run("audit", "--json").stdout
 
 

@@ -22,7 +22,7 @@ ROOMS = """
     results inspection scoring record evidence merit inspector
     signer keyfile proof verify report page
     merkle note openbadges
-    schema ledger accounts migrations database keyrows learnerrows audit webhooks
+    schema ledger accounts migrations database keyrows learnerrows audit hooks webhooks
     news leaves tiles log passes awards revocations
     sessions tokens naming users cohorts invitations grades belongings learners leases attempts
     admission coursework queued remarks standings regrades store blobs backup personal publish tree keyring

@@ -25,7 +25,7 @@ from assessor.openbadges import baking, checks, did, statuslist, trust
 from assessor.openbadges.asked import Asked, State
 from assessor.openbadges.sources import Folder, Sources
 from assessor.signer import Purpose
-from tests import honours
+from tests import honours, people
 from tests.small import Bench
 
 #: Each could be in a file by accident; none may.
@@ -64,7 +64,7 @@ def content(bench: Bench) -> dict[str, bytes]:
 
 def earn(bench: Bench, learner: str = NAME, work: str = WORK) -> dict[str, AwardRow]:
     bench.parts.store.learner(learner, new_id=bench.parts.new_id(), salt=bytes(range(7, 23)))
-    bench.parts.store.set_email(learner, EMAIL)
+    bench.parts.store.set_email(learner, EMAIL, act=people.act())
     _, attempt = bench.submit(work, learner=learner)
     pipeline.assess(attempt.id, 1, bench.parts)
     settling.follow_up(attempt.id, bench.parts)

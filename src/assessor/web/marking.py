@@ -1,7 +1,7 @@
 """Marking: a reviewer's marks for one criterion of somebody else's work, and remarks on its lines.
 
-Comes in: a visitor who is let review. Goes out: the attempt that was marked, its line in the audit trail
-written, and awards that came of it looked at; or the remark. Remarks move no marks.
+Comes in: a visitor who is let review. Goes out: the attempt that was marked, and awards that came of it
+looked at; or the remark. Remarks move no marks.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def give(
         reviewer=visitor.signed_in().id,
         comment=comment,
         parts=here.parts,
+        act=visitor.act(here),
     )
-    here.parts.store.note_act(visitor.act(here), "review.mark", marked.id, criterion=criterion)
     settling.follow_up(marked.id, here.parts)
     return here.parts.store.attempt(marked.id)
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assessor import errors
 from assessor.report import line
-from assessor.web import rendering
+from assessor.web import negotiation, rendering
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +42,31 @@ class Kind:
         status: HTTP's.
         title: for people, the same for each error of the kind.
         told: whether its own text is told too.
+        instead: what is told in its place.
+        retry_s: when to come back, seconds from now, where the error does not say; None: that helps nothing.
     """
 
     status: HTTPStatus
     title: str
     told: bool = True
+    instead: str = "It was not your doing. Please try again in a while."
+    retry_s: int | None = None
 
 
 _BROKEN = Kind(status=HTTPStatus.INTERNAL_SERVER_ERROR, title="Something broke on our side", told=False)
-_AWAY = Kind(status=HTTPStatus.SERVICE_UNAVAILABLE, title="Part of this site is away", told=False)
-_AGAIN = Kind(status=HTTPStatus.SERVICE_UNAVAILABLE, title="That did not work just now", told=False)
+_AWAY = Kind(status=HTTPStatus.SERVICE_UNAVAILABLE, title="Part of this site is away", told=False, retry_s=30)
+_AGAIN = Kind(
+    status=HTTPStatus.SERVICE_UNAVAILABLE, title="That did not work just now", told=False, retry_s=30
+)
+#: Not the learner's to mend, and nothing is broken: the author changes it, and is not done.
+_CHANGING = Kind(
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title="This task is being changed",
+    told=False,
+    instead="It takes no work until that is done; whoever runs this site has been told. Nothing was handed "
+    "in, and no try is used. Keep your work, and please try again later.",
+    retry_s=600,
+)
 
 #: The one table; the nearest class of an error's own counts.
 TABLE: dict[type[BaseException], Kind] = {
@@ -64,6 +79,7 @@ TABLE: dict[type[BaseException], Kind] = {
     errors.NotAllowed: Kind(status=HTTPStatus.FORBIDDEN, title="This is not for you"),
     errors.FormStale: Kind(status=HTTPStatus.FORBIDDEN, title="This form is too old"),
     errors.RequestInvalid: Kind(status=HTTPStatus.BAD_REQUEST, title="That could not be understood"),
+    errors.MediaUnsupported: Kind(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, title="Not in that form, please"),
     errors.RequestTooLarge: Kind(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, title="Too large"),
     errors.NotAcceptable: Kind(status=HTTPStatus.NOT_ACCEPTABLE, title="Not in that form"),
     errors.HostUnknown: Kind(status=HTTPStatus.MISDIRECTED_REQUEST, title="Not under this name"),
@@ -81,6 +97,7 @@ TABLE: dict[type[BaseException], Kind] = {
     errors.RemoteFault: Kind(status=HTTPStatus.BAD_GATEWAY, title="That address did not answer", told=False),
     errors.Pressed: _AGAIN,
     errors.Fault: _AGAIN,
+    errors.VersionStale: _CHANGING,
     errors.AuthorError: _BROKEN,
     errors.OperatorError: _AWAY,
     errors.AssessorError: _BROKEN,
@@ -122,15 +139,16 @@ def problem(error: BaseException) -> Problem:
         return _by_status(error)
     kind = next((TABLE[one] for one in type(error).__mro__ if one in TABLE), _BROKEN)
     headers: dict[str, str] = {}
-    if isinstance(error, errors.Throttled):
-        headers["Retry-After"] = str(error.retry_s)
-    elif kind is _AGAIN:
-        headers["Retry-After"] = "30"
+    retry_s = kind.retry_s
+    if isinstance(error, errors.Throttled | errors.RateLimited | errors.TryRefused):
+        retry_s = error.retry_s
+    if retry_s is not None:
+        headers["Retry-After"] = str(retry_s)
     if isinstance(error, errors.RequestTooLarge) and error.hang_up:
         headers["Connection"] = "close"
     if isinstance(error, errors.SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
-    detail = line(str(error))[:2000] if kind.told else "It was not your doing. Please try again in a while."
+    detail = line(str(error))[:2000] if kind.told else kind.instead
     return Problem(
         status=kind.status, title=kind.title, detail=detail, code=_code(error, kind), headers=headers
     )
@@ -165,7 +183,7 @@ def methods(request: Request) -> tuple[str, ...]:
 
 
 def _code(error: BaseException, kind: Kind) -> str:
-    if not kind.told:
+    if not kind.told and kind is not _CHANGING:
         return "our-fault"
     name = type(error).__name__
     return "".join(
@@ -173,24 +191,32 @@ def _code(error: BaseException, kind: Kind) -> str:
     )
 
 
-def answer(request: Request, error: BaseException) -> Response:
-    """The answer to a request that met this error."""
+def told(request: Request, error: BaseException) -> Problem:
+    """How an error is told to whoever asked; what is ours to mend is in the log too, with its text."""
     found = problem(error)
-    if found.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        # A route knows its own methods alone, another one at the same address may take the rest.
-        found = replace(found, headers={"Allow": ", ".join(methods(request))})
-    request_id: str = getattr(request.state, "request_id", "")
     if found.status >= 500:
         log.error(
             "a request was not answered",
-            request=request_id,
+            request=getattr(request.state, "request_id", ""),
             method=request.method,
             # Not the path itself: links that let somebody in are paths.
             route=getattr(request.scope.get("route"), "path", None),
             problem=type(error).__name__,
             exc_info=error,
         )
-    if request.url.path.startswith(API):
+    return found
+
+
+def answer(request: Request, error: BaseException) -> Response:
+    """The answer to a request that met this error."""
+    found = told(request, error)
+    if found.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A route knows its own methods alone, another one at the same address may take the rest; and the one
+        # for all that is not there takes none.
+        taken = ", ".join(methods(request))
+        found = replace(found, headers={"Allow": taken}) if taken else problem(HTTPException(404))
+    request_id: str = getattr(request.state, "request_id", "")
+    if request.url.path.startswith(API) or _is_program(request):
         values: dict[str, Any] = {
             "type": "about:blank",
             "title": found.title,
@@ -201,9 +227,8 @@ def answer(request: Request, error: BaseException) -> Response:
         }
         if found.fields:
             values["errors"] = [{"field": place, "problem": words} for place, words in found.fields]
-        return JSONResponse(
-            values, found.status, headers=found.headers, media_type="application/problem+json"
-        )
+        headers = {"Vary": "Accept"} | (found.headers or {})
+        return JSONResponse(values, found.status, headers=headers, media_type="application/problem+json")
     if isinstance(error, errors.SignInNeeded) and request.method == "GET":
         where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         there = f"/sign-in?next={quote(where, safe='')}"
@@ -214,9 +239,18 @@ def answer(request: Request, error: BaseException) -> Response:
         request,
         "problem.html",
         status=found.status,
-        headers=found.headers,
+        headers={"Vary": "Accept"} | (found.headers or {}),
         problem=found,
         request_id=request_id,
+    )
+
+
+def _is_program(request: Request) -> bool:
+    """Whether who asks for a page would rather read JSON: browsers and whoever takes anything would not."""
+    accept = ",".join(request.headers.getlist("accept"))
+    return negotiation.choose(accept, ("text/html", "application/problem+json", "application/json")) not in (
+        None,
+        "text/html",
     )
 
 

@@ -22,7 +22,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from assessor.errors import RequestInvalid, RequestTooLarge, VisitorError
+from assessor.errors import MediaUnsupported, RequestInvalid, RequestTooLarge, VisitorError
 from assessor.web import context, csrf
 from assessor.web.visitor import Via
 
@@ -76,7 +76,8 @@ async def receive(request: Request) -> AsyncIterator[Received]:
 
     Raises:
         RequestTooLarge: over a limit.
-        RequestInvalid: neither a form with files nor a bare file, or one that ends early.
+        MediaUnsupported: neither a form with files nor a bare file.
+        RequestInvalid: a form that ends early, or does not parse.
         FormStale: its token is missing, wrong, or after the first file.
     """
     here = context.of(request)
@@ -125,7 +126,7 @@ async def _read(request: Request, folder: Path) -> Received:
         if by_cookie:
             csrf.compare(request, None, here.site)
         return Received(fields={}, files=(await _bare(request, folder),), folder=folder)
-    raise RequestInvalid(
+    raise MediaUnsupported(
         "expected a form with files (multipart/form-data) or a file (application/zip), got "
         f"{kind.decode('latin-1')[:100] or 'no content type'!r}"
     )

@@ -9,14 +9,18 @@ import secrets
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from assessor import tokens
 from assessor.errors import AccountRefused, NotFound
 from assessor.tokens import Token
 from assessor.users import Role, Scope, User
 from assessor.web.access import SIGNED_IN, Visitor, allow
-from assessor.web.api import routing
+from assessor.web.api import paging, routing
+from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, Name, Time, Told
 from assessor.web.context import Here
 
@@ -75,10 +79,15 @@ def me(visitor: Annotated[Visitor, allow(SIGNED_IN, scope=Scope.READ)]) -> Me:
 
 @api.get("/tokens", summary="Your tokens")
 def list_tokens(
-    here: Here, visitor: Annotated[Visitor, allow(SIGNED_IN, scope=Scope.READ)]
-) -> list[TokenTold]:
+    here: Here,
+    request: Request,
+    response: Response,
+    visitor: Annotated[Visitor, allow(SIGNED_IN, scope=Scope.READ)],
+    asked: Annotated[Paged, Query()],
+) -> Page[TokenTold]:
     """The oldest first, those that ran out among them."""
-    return [_told(one) for one in here.parts.store.tokens(visitor.signed_in().id)]
+    rows = paging.cut(here.parts.store.tokens(visitor.signed_in().id), asked, key=lambda one: one.id)
+    return paging.page(request, response, asked, rows, key=lambda one: one.id, told=_told)
 
 
 @api.post("/tokens", status_code=201, summary="Make a token")

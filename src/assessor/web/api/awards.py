@@ -88,6 +88,12 @@ class Revoking(Given):
     reason: Words
 
 
+class Anew(Given):
+    """An order to sign an award anew; the reason is kept and not published."""
+
+    reason: Words | None = None
+
+
 class Showing(Given):
     """Who may see an award."""
 
@@ -127,11 +133,18 @@ def show_badge(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], badge_id:
 
 @api.get("/me/awards", summary="Your awards")
 def own_awards(
-    here: Here, visitor: Annotated[Visitor, allow(Role.LEARNER, scope=Scope.READ)]
-) -> list[AwardTold]:
+    here: Here,
+    request: Request,
+    response: Response,
+    visitor: Annotated[Visitor, allow(Role.LEARNER, scope=Scope.READ)],
+    asked: Annotated[Paged, Query()],
+) -> Page[AwardTold]:
     """The oldest first, those that hold no more among them."""
-    found = here.parts.store.awards_of(seeing.learner_id(visitor)).values()
-    return [_told(one, here.parts.clock()) for one in found]
+    found, now = here.parts.store.awards_of(seeing.learner_id(visitor)), here.parts.clock()
+    rows = paging.cut(tuple(found.values()), asked, key=lambda one: one.id)
+    return paging.page(
+        request, response, asked, rows, key=lambda one: one.id, told=lambda one: _told(one, now)
+    )
 
 
 @api.get("/awards", summary="All awards")
@@ -164,12 +177,15 @@ def make_award(
     if (given.attempt is None) is not (given.reason is None):
         raise AwardRefused("expected an attempt and a reason together, or neither, got one of them")
     done = awarding.award(
-        here.parts, given.achievement, given.learner, attempt=given.attempt, reason=given.reason
+        here.parts,
+        given.achievement,
+        given.learner,
+        attempt=given.attempt,
+        reason=given.reason,
+        act=visitor.act(here),
     )
     if done.row is None:
         raise AwardRefused(f"expected an award, got none: {done.words}")
-    if done.kind is not None:
-        here.parts.store.note_act(visitor.act(here), "award.make", done.row.id, achievement=given.achievement)
     response.headers["Location"] = f"{routing.ROOT}/awards/{done.row.id}"
     return _for_issuer(here, done.row)
 
@@ -226,9 +242,36 @@ def revoke(
 ) -> AwardTold:
     """For good; its bit in the status list is set and the list signed at once."""
     row = seeing.award(here, visitor, award_id)
-    done = awarding.revoke(here.parts, row.id, reason=given.reason)
-    here.parts.store.note_act(visitor.act(here), "award.revoke", row.id)
+    done = awarding.revoke(here.parts, row.id, reason=given.reason, act=visitor.act(here))
     assert done.row is not None, "what was revoked is there"
+    return _for_issuer(here, done.row)
+
+
+@api.post("/awards/{award_id}/renewal", summary="Renew an award", responses={409: {}})
+def renew(
+    here: Here,
+    visitor: Annotated[Visitor, allow(Role.ISSUER, scope=Scope.AWARD)],
+    award_id: Id,
+    given: Anew,
+) -> AwardTold:
+    """Signed anew, to last as long as a new one from now on."""
+    row = seeing.award(here, visitor, award_id)
+    done = awarding.renew(here.parts, row.id, reason=given.reason, act=visitor.act(here))
+    assert done.row is not None, "what was renewed is there"
+    return _for_issuer(here, done.row)
+
+
+@api.post("/awards/{award_id}/reissue", summary="Issue an award again", responses={409: {}})
+def reissue(
+    here: Here,
+    visitor: Annotated[Visitor, allow(Role.ISSUER, scope=Scope.AWARD)],
+    award_id: Id,
+    given: Anew,
+) -> AwardTold:
+    """Signed anew as it is: for another address, a mended achievement or a new key."""
+    row = seeing.award(here, visitor, award_id)
+    done = awarding.reissue(here.parts, row.id, reason=given.reason, act=visitor.act(here))
+    assert done.row is not None, "what was issued again is there"
     return _for_issuer(here, done.row)
 
 

@@ -32,6 +32,7 @@ from assessor.web.api import (
     tasks,
     users,
     verification,
+    webhooks,
 )
 
 api = routing.router("description")
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.api,
     cohorts.api,
     reviews.api,
+    webhooks.api,
     api,
 )
 
@@ -70,6 +72,7 @@ _ERRORS = {
     "405": ("This address does not take such a request.", False),
     "409": ("It does not go with how things are now.", False),
     "413": ("More bytes, files or fields than are taken.", False),
+    "415": ("The body is of a kind that is not taken here.", False),
     "421": ("Asked under a name that this installation does not go by.", False),
     "422": ("Something in the request is missing or wrong, or is refused by a rule.", False),
     "429": ("Too many requests.", True),
@@ -163,6 +166,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         statuses.add("403")
     if "requestBody" in operation:
         statuses |= {"400", "413"}
+    if asked.streams:
+        statuses.add("415")
     if "requestBody" in operation or operation.get("parameters"):
         statuses.add("422")
     if "{" in route.path or any(one["name"] == "cursor" for one in operation.get("parameters", ())):
@@ -221,10 +226,15 @@ _LINKS = (
     (
         "own_awards",
         "200",
-        "/0/id",
+        "/items/0/id",
         (("show_award", "award_id"), ("show_to", "award_id"), ("credential", "award_id")),
     ),
-    ("list_awards", "200", "/items/0/id", (("show_award", "award_id"), ("revoke", "award_id"))),
+    (
+        "list_awards",
+        "200",
+        "/items/0/id",
+        tuple((name, "award_id") for name in ("show_award", "revoke", "renew", "reissue")),
+    ),
     ("make_token", "201", "/id", (("revoke_token", "token_id"),)),
     (
         "make_user",
@@ -246,6 +256,21 @@ _LINKS = (
         "201",
         "/id",
         tuple((name, "assignment_id") for name in ("show_assignment", "show_gradebook", "gradebook_csv")),
+    ),
+    (
+        "make_webhook",
+        "201",
+        "/id",
+        tuple(
+            (name, "webhook_id")
+            for name in ("show_webhook", "change_webhook", "remove_webhook", "ping_webhook", "list_messages")
+        ),
+    ),
+    (
+        "ping_webhook",
+        "202",
+        "/id",
+        (("show_message", "message_id"), ("replay_message", "message_id")),
     ),
     ("list_reviews", "200", "/items/0/attempt/id", (("mark", "attempt_id"),)),
 )

@@ -123,7 +123,9 @@ def erase(
     problem = _not_them(here, visitor, current)
     if problem is not None:
         return _page(request, here, visitor, problems={"erase-current": problem})
-    personal.erase(here.parts.store, here.parts.blobs, learner.name, now=here.parts.clock())
+    personal.erase(
+        here.parts.store, here.parts.blobs, learner.name, now=here.parts.clock(), act=visitor.act(here)
+    )
     response = RedirectResponse("/goodbye", 303)
     sessions.forget(response, here)
     response.headers["Clear-Site-Data"] = '"cache"'

@@ -19,7 +19,7 @@ from assessor import page, pipeline
 from assessor.admission import Key
 from assessor.authoring import preview
 from assessor.coursework import Tries
-from assessor.errors import LearnerError
+from assessor.errors import LearnerError, VersionStale
 from assessor.store import Attempt, Submission
 from assessor.task import Task
 from assessor.users import Role
@@ -98,10 +98,19 @@ def submit(
             ),
             key=_key(visitor, found.task, upload),
         )
-    except LearnerError as error:
-        told = problems.problem(error)
+    except (LearnerError, VersionStale) as error:
+        told = problems.told(request, error)
         typed = {name: text for name, text in upload.fields.items() if name.startswith(TEXT)}
-        return _page(request, here, visitor, found, problem=told.detail, status=told.status, typed=typed)
+        return _page(
+            request,
+            here,
+            visitor,
+            found,
+            problem=told.detail,
+            status=told.status,
+            headers=told.headers,
+            typed=typed,
+        )
     left_out = f"?left_out={len(received.dropped)}" if received.dropped else ""
     return RedirectResponse(f"/attempts/{attempt.id}{left_out}", 303)
 
@@ -148,6 +157,7 @@ def _page(
     *,
     problem: str | None = None,
     status: int = 200,
+    headers: dict[str, str] | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
     task = found.task
@@ -172,6 +182,7 @@ def _page(
         request,
         "task.html",
         status=status,
+        headers=headers,
         entry=found,
         task=task,
         brief=page.markdown(_untitled(task)),

@@ -9,7 +9,7 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import webhooks
+from assessor import news, webhooks
 from assessor.errors import LearnerError, RemoteFault
 from assessor.openbadges import remote
 from assessor.users import Role
@@ -76,6 +76,16 @@ def remove(here: Here, visitor: Admin, endpoint_id: str) -> Response:
     return RedirectResponse("/admin/webhooks", 303)
 
 
+@pages.post("/{endpoint_id}/ping")
+def ping(here: Here, visitor: Admin, endpoint_id: str) -> Response:
+    """A message that says nothing but that messages arrive."""
+    act = visitor.act(here)
+    here.parts.store.ping(
+        endpoint_id, news.ping(endpoint_id, now=act.now), id=f"msg_{here.parts.new_id()}", act=act
+    )
+    return RedirectResponse(f"/admin/webhooks/{endpoint_id}", 303)
+
+
 @pages.post("/{endpoint_id}/messages/{message_id}/replay")
 def replay(here: Here, visitor: Admin, endpoint_id: str, message_id: str) -> Response:
     """A message once more, whatever became of it; its id stays the same."""
@@ -89,7 +99,7 @@ def _list(request: Request, here: Context, *, problem: str | None = None, url: s
         "webhooks.html",
         status=200 if problem is None else 422,
         endpoints=here.parts.store.endpoints(),
-        events=tuple(Event),
+        events=webhooks.TOLD,
         problem=problem,
         url=url,
     )
