@@ -181,8 +181,8 @@ def test_archive_is_taken_as_it_is(web: webbed.Web, ada: Program) -> None:
     [
         ({"files": [("file", ("other.txt", b"x"))]}, 422, "upload-refused"),
         ({"content": b"no zip", "headers": {"Content-Type": "application/zip"}}, 422, "upload-refused"),
-        ({"json": {}}, 400, "request-invalid"),
-        ({"content": b""}, 400, "request-invalid"),
+        ({"json": {}}, 415, "media-unsupported"),
+        ({"content": b""}, 415, "media-unsupported"),
     ],
 )
 def test_what_is_no_submission_is_refused_in_words(

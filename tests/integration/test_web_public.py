@@ -170,7 +170,7 @@ def test_form_that_there_is_not_is_not_acceptable(row: AwardRow, browser: webbed
     "path", ["/evidence/none/", "/credentials/none", "/achievements/none", "/no-such-page"]
 )
 def test_program_is_told_in_json_what_there_is_not(browser: webbed.Browser, path: str) -> None:
-    for accept in ("application/json", "application/problem+json", "application/json, text/html;q=0.5"):
+    for accept in ("application/json", "application/json, text/html;q=0.5"):
         answer = get(browser, path, accept)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
         assert (answer.json()["code"], answer.headers["vary"]) == ("not-found", "Accept")
