@@ -478,7 +478,7 @@ def test_text_of_a_stranger_is_text(web: webbed.Web) -> None:
 
 def test_vendored_files_are_needed(web: webbed.Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(rendering, "VENDOR", tmp_path)
-    with pytest.raises(SettingInvalid, match=r"got no htmx\.min\.js, sse\.min\.js: run script/vendor"):
+    with pytest.raises(SettingInvalid, match=r"got no .*, editor\.min\.js: run script/vendor"):
         app.make(web.here)
 
 
