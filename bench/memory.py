@@ -37,6 +37,15 @@ def share(pids: Iterable[int]) -> int:
     return total
 
 
+def peak(pid: int) -> int:
+    """The most that was ever resident of a process, bytes."""
+    for line in (_PROC / str(pid) / "status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) * 1024
+    raise SystemExit(f"/proc/{pid}/status: expected VmHWM, got none")
+
+
 def family(pid: int) -> list[int]:
     """A process and all below it."""
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -182,7 +182,8 @@ def served(
         config = settings.read(
             {"ASSESSOR_WEB": f"127.0.0.1:{port}"} | (environ or {}), home=root, catalog=root / "catalog"
         )
-        here = serving.context_of(config, bench.parts)
+        # A file that a test has changed is seen with the next request.
+        here = serving.context_of(config, bench.parts, looks_s=0)
         here = replace(here, ring=lambda attempt, epoch: bench.rung.append((attempt, epoch)), **changes)
         thread = threading.Thread(
             target=serving.serve,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,10 @@ class Database:
         self._engine = engine
         self._shown = shown
         self._pid = os.getpid()
+        self._watching: sqlite3.Connection | None = None
+        self._watch_lock = threading.Lock()
+        #: Of the process that this one was forked from.
+        self._parents: list[sqlite3.Connection] = []
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -67,6 +72,9 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self._watching is not None and os.getpid() == self._pid:
+            self._watching.close()
+            self._watching = None
         self._engine.dispose(close=os.getpid() == self._pid)
 
     @property
@@ -108,6 +116,27 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise self._fault(error, "cannot be read") from error
 
+    def version(self) -> int | None:
+        """The same for as long as nobody, this process or another, has written; None: that is not told.
+
+        It takes microseconds, and SQLite alone tells it. Ask before reading what it is to stand for.
+
+        Raises:
+            StoreFault: the database cannot be read.
+        """
+        if self.file is None:
+            return None
+        self._after_fork()
+        try:
+            with self._watch_lock:
+                if self._watching is None:
+                    # One that never writes: the number is the connection's own, and tells of all others.
+                    self._watching = sqlite3.connect(self.file, timeout=_BUSY_S, check_same_thread=False)
+                told: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StoreFault(f"store {self._shown}: cannot be read: {error}") from error
+        return told
+
     def scrub(self) -> None:
         """Leave no copy of deleted rows in SQLite's write-ahead log. Waits for readers at most 10 s."""
         if self.file is not None:
@@ -123,6 +152,10 @@ class Database:
         # A connection that two processes use garbles both; the parent's are left alone, not closed.
         if self._pid != os.getpid():
             self._engine.dispose(close=False)
+            self._watch_lock = threading.Lock()
+            if self._watching is not None:
+                self._parents.append(self._watching)
+                self._watching = None
             self._pid = os.getpid()
 
     def _fault(self, error: sa.exc.SQLAlchemyError, what: str) -> StoreFault:

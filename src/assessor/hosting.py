@@ -165,11 +165,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 # Asked several times for each request of a web application: made ready once.
-_PATTERNS = tuple((re.compile(kind.regex), kind) for kind in KINDS)
+_PATTERNS = tuple((kind.pattern.partition("*")[0], re.compile(kind.regex), kind) for kind in KINDS)
 
 
 def _kind(name: str) -> Kind | None:
-    return next((kind for pattern, kind in _PATTERNS if pattern.match(name)), None)
+    return next(
+        (kind for begins, regex, kind in _PATTERNS if name.startswith(begins) and regex.match(name)), None
+    )
 
 
 def _headers(prefix: str) -> str:

@@ -18,6 +18,7 @@ import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
 from assessor.audit import Act
+from assessor.blobs import Blobs
 from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
 from assessor.inspection import CheckResult
 from assessor.note import Kind
@@ -27,6 +28,9 @@ from assessor.signer import Signer
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Submission
 
 log = structlog.get_logger(__name__)
+
+#: How many tasks are kept as they were parsed, by their snapshot.
+THAWED = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,11 +371,21 @@ def _files(
 
 
 def thaw(snapshot: str, parts: Parts) -> catalog.Frozen:
-    """The task, rubric and profile that a submission was frozen with, by the snapshot's digest."""
-    return _parsed(parts.blobs.get(snapshot), snapshot)
+    """The task, rubric and profile that a submission was frozen with, by the snapshot's digest.
+
+    Raises:
+        NotFound: its bytes are gone.
+        BlobFault: they are wrong, or cannot be read.
+    """
+    # Told each time, that it is gone: what was parsed would stay.
+    if not parts.blobs.has(snapshot):
+        parts.blobs.get(snapshot)
+    return parsed(parts.blobs, snapshot)
 
 
-@functools.lru_cache(maxsize=16)
-def _parsed(data: bytes, snapshot: str) -> catalog.Frozen:
-    # A worker judges many submissions for the same few snapshots, and parsing one costs more than scoring it.
-    return catalog.thaw(bundle.unpack(data, expected=snapshot))
+@functools.lru_cache(maxsize=THAWED)
+def parsed(kept: Blobs, snapshot: str) -> catalog.Frozen:
+    """The same, whether its bytes are still there or not."""
+    # A worker judges many submissions for the same few snapshots, and pages show many results of them:
+    # reading one, whose digest is looked at, and parsing it cost more than scoring.
+    return catalog.thaw(bundle.unpack(kept.get(snapshot), expected=snapshot))

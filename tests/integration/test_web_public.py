@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -369,3 +370,31 @@ def test_issuer_with_a_path_is_answered_below_it(tmp_path: Path) -> None:
             there = answer.headers.get("content-location", path)
             assert browser.get(there).content == answer.content, path
         assert browser.get(f"/badges{evidence(row)[:-1]}").headers["location"] == f"/badges{evidence(row)}"
+
+
+def test_evidence_that_another_process_hides_is_gone_with_the_next_request(
+    web: webbed.Web, rows: dict[str, AwardRow], browser: webbed.Browser
+) -> None:
+    row = rows["adder"]
+    page = f"{evidence(row)}index.html"
+    assert [get(browser, page).status_code for _ in range(3)] == [200] * 3
+    assert web.here.exhibit.ready(page.removeprefix("/")) is not None, "nobody wrote: it is kept"
+    with contextlib.closing(honours.reopen(web.bench).parts.store) as other:
+        for one in rows.values():
+            other.show_award(one.id, Visibility.PRIVATE)
+        assert get(browser, page).status_code == 410
+        assert get(browser, f"/credentials/{row.id}.html").status_code == 410
+        other.show_award(row.id, Visibility.LINK)
+        assert get(browser, page).status_code == 200
+
+
+def test_what_was_seen_before_somebody_wrote_is_looked_at_again(
+    web: webbed.Web, row: AwardRow, browser: webbed.Browser
+) -> None:
+    name = f"credentials/{row.id}.html"
+    for _ in range(2):
+        assert get(browser, f"/{name}").status_code == 200
+    assert web.here.exhibit.ready(name) is not None
+    web.bench.parts.store.show_award(row.id, Visibility.PUBLIC)
+    assert web.here.exhibit.ready(name) is None
+    assert web.here.exhibit.ready("index.html") is None, "the catalog is part of it"

@@ -15,6 +15,7 @@ site made (`csrf`). Then the handler.
 
 # No `from __future__ import annotations`: FastAPI reads the types of `_Access.__call__` as they are.
 
+import functools
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,9 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Message, Receive
+from starlette.types import Scope as Asked
 
 from assessor.errors import NotAllowed, RequestTooLarge, SignInNeeded
 from assessor.users import Role, Scope
@@ -66,7 +69,7 @@ class Access:
     takes: int | None
     streams: bool
 
-    def __call__(self, request: Request) -> Visitor:
+    async def __call__(self, request: Request) -> Visitor:
         """The visitor, who was let in already."""
         found: Visitor = request.state.visitor
         return found
@@ -143,6 +146,17 @@ def _calls(dependant: Dependant) -> Iterator[object]:
 class Guarded(APIRoute):
     """A route that lets nobody in whom it does not allow."""
 
+    def matches(self, scope: Asked) -> tuple[Match, Asked]:
+        """Whether it answers this path."""
+        # Of all routes nearly each is another's: seen by how its path begins, without the pattern of it.
+        if not scope.get("root_path") and not scope["path"].startswith(self._begins):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    @functools.cached_property
+    def _begins(self) -> str:
+        return self.path.partition("{")[0]
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with the door in front of it."""
         inner = super().get_route_handler()
@@ -150,7 +164,10 @@ class Guarded(APIRoute):
 
         async def handle(request: Request) -> Response:
             here = context.of(request)
-            visitor = await run_in_threadpool(_admit, access, request, here)
+            if _asks_nothing(request, here):
+                visitor = _admit(access, request, here)
+            else:
+                visitor = await run_in_threadpool(_admit, access, request, here)
             most = here.settings.upload_mib * 1024**2 if access.takes is None else access.takes
             limited = Request(request.scope, _bounded(request, most))
             if not access.streams:
@@ -175,6 +192,12 @@ def router(prefix: str = "", **more: Any) -> APIRouter:
         **more: as FastAPI's own has it.
     """
     return APIRouter(prefix=prefix, route_class=Guarded, **more)
+
+
+def _asks_nothing(request: Request, here: Context) -> bool:
+    """Whether it takes neither the store nor a server to let them in: then no other thread is waited for."""
+    shows = "authorization" in request.headers or sessions.cookie_name(here.site) in request.cookies
+    return not shows and here.throttle.own
 
 
 def _admit(access: Access, request: Request, here: Context) -> Visitor:

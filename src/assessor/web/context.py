@@ -9,6 +9,7 @@ Comes in: what `app.make` was given. Goes out: `Here`, which a handler asks for 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from assessor.web.oidc import Provider
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
 from assessor.web.watching import Watch
+
+#: How old what is known of a catalog's files may be, seconds: an author who saves one sees it by then.
+LOOKS_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,12 @@ def of(request: HTTPConnection) -> Context:
     return found
 
 
-Here = Annotated[Context, Depends(of)]
+async def _here(request: HTTPConnection) -> Context:
+    # A plain function would be called in another thread, and wait for its turn there.
+    return of(request)
+
+
+Here = Annotated[Context, Depends(_here)]
 
 
 class Reread:
@@ -84,21 +93,40 @@ class Reread:
         load: reads it.
         root: its folder.
         names: the folders and files in it that count.
+        every_s: how long it is taken to be the same without another look, seconds: a look asks for each
+            file's state, which takes longer than most of what is then read of it.
+        timer: seconds that only go forward.
     """
 
-    def __init__(self, load: Callable[[], Catalog], root: Path, names: Collection[str]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Catalog],
+        root: Path,
+        names: Collection[str],
+        *,
+        every_s: float = LOOKS_S,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._load = load
         self._root = root
         self._names = names
+        self._every_s = every_s
+        self._timer = timer
         self._lock = threading.Lock()
-        self._kept: tuple[object, Catalog] | None = None
+        self._kept: tuple[float, object, Catalog] | None = None
 
     def __call__(self) -> Catalog:
+        kept = self._kept
+        if kept is not None and self._timer() - kept[0] < self._every_s:
+            return kept[2]
         with self._lock:
-            mark = self._mark()
-            if self._kept is None or self._kept[0] != mark:
-                self._kept = mark, self._load()
-            return self._kept[1]
+            # Whoever waited for the lock finds what the one before it has seen.
+            kept, now = self._kept, self._timer()
+            if kept is None or now - kept[0] >= self._every_s:
+                mark = self._mark()
+                same = kept is not None and kept[1] == mark
+                kept = self._kept = now, mark, kept[2] if kept is not None and same else self._load()
+            return kept[2]
 
     def _mark(self) -> object:
         # Two levels: tasks/, tasks/<id>/ and the files in it; what is deeper is read by the digest of a

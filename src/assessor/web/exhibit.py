@@ -54,7 +54,7 @@ class Piece:
     mark: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Group:
     """Files that were made together.
 
@@ -62,11 +62,13 @@ class _Group:
         state: what they were made from.
         files: by name.
         size: bytes of all of them.
+        version: of the store when it was last seen that they stand; None: it tells none.
     """
 
     state: Hashable
     files: dict[str, Piece]
     size: int
+    version: int | None = None
 
 
 class Exhibit:
@@ -99,6 +101,20 @@ class Exhibit:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
+    def ready(self, name: str) -> Piece | None:
+        """The file of this name, if it is kept and nobody wrote to the store since it was seen to stand.
+
+        None: ask for it by `file`. It takes microseconds and waits for nobody.
+
+        Raises:
+            StoreFault: the store cannot be read.
+        """
+        key = _single(name)
+        kept = None if key is None else self._look(key)
+        if kept is None or kept.version is None or kept.version != self._parts.store.version():
+            return None
+        return kept.files.get(name)
+
     def file(self, name: str) -> Piece:
         """The file of this name.
 
@@ -108,28 +124,37 @@ class Exhibit:
             AuthorError: the catalog cannot be read.
             BlobFault, KeyFault, StoreFault: what it is made from cannot be read.
         """
-        folder, _, rest = name.partition("/")
-        if name in INDEXES:
-            found = self._of_catalog("", lambda tasks: site_files.of_indexes(self._parts, tasks), None)
-        elif folder == "credentials" and (matched := _FILE.fullmatch(rest)):
-            found = self._award(matched[1], matched[2])
-        elif folder == "evidence" and _ID.fullmatch(rest.partition("/")[0]):
-            found = self._evidence(rest.partition("/")[0], rest)
-        elif folder == "achievements" and (matched := _FILE.fullmatch(rest)):
-            own = matched[1]
-            found = self._of_catalog(
-                f"achievements/{own}", lambda tasks: site_files.of_achievement(own, self._parts, tasks), own
-            )
-        elif folder == "status" and (matched := _FILE.fullmatch(rest)):
-            return self._status(matched[1], name)
-        elif folder == "log" and (rest == "checkpoint" or _TILE.fullmatch(rest)):
-            return self._log(rest)
-        else:
-            found = self._issuer()
+        # Asked before anything is read: who writes meanwhile makes it an old one.
+        version = self._parts.store.version()
+        found = self._files(name)
+        key = _single(name)
+        kept = None if key is None else self._look(key)
+        if kept is not None and kept.files is found:
+            kept.version = version
         piece = found.get(name)
         if piece is None:
             raise _none()
         return piece
+
+    def _files(self, name: str) -> dict[str, Piece]:
+        """The file of this name, with those that were made together with it."""
+        folder, _, rest = name.partition("/")
+        if name in INDEXES:
+            return self._of_catalog("", lambda tasks: site_files.of_indexes(self._parts, tasks), None)
+        if folder == "credentials" and (matched := _FILE.fullmatch(rest)):
+            return self._award(matched[1], matched[2])
+        if folder == "evidence" and _ID.fullmatch(rest.partition("/")[0]):
+            return self._evidence(rest.partition("/")[0], rest)
+        if folder == "achievements" and (matched := _FILE.fullmatch(rest)):
+            own = matched[1]
+            return self._of_catalog(
+                f"achievements/{own}", lambda tasks: site_files.of_achievement(own, self._parts, tasks), own
+            )
+        if folder == "status" and (matched := _FILE.fullmatch(rest)):
+            return {name: self._status(matched[1], name)}
+        if folder == "log" and (rest == "checkpoint" or _TILE.fullmatch(rest)):
+            return {name: self._log(rest)}
+        return self._issuer()
 
     def award(self, award_id: str) -> AwardRow:
         """An award that is shown.
@@ -277,6 +302,17 @@ class _Same:
 
     def __hash__(self) -> int:
         return id(self.tasks)
+
+
+def _single(name: str) -> str | None:
+    """What the files of one award, or of one attempt, are kept under; None for any other.
+
+    Those are made of the store alone; others of the catalog, too, of whose files the store knows nothing.
+    """
+    folder, _, rest = name.partition("/")
+    if folder == "evidence":
+        return f"evidence/{rest.partition('/')[0]}"
+    return f"credentials/{rest.rpartition('.')[0]}" if folder == "credentials" else None
 
 
 def piece(data: bytes) -> Piece:

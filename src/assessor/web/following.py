@@ -6,6 +6,7 @@ so that who has no scripts sees it too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from assessor import jobs, judging, waiting
@@ -21,12 +22,19 @@ from assessor.web.watching import View
 TEMPLATE = "progress.html"
 
 
-def view(attempt: Attempt, parts: Parts, renderer: Renderer) -> View:
-    """What is shown of an attempt."""
+def view(attempt: Attempt, parts: Parts, renderer: Renderer, *, told: Callable[[Progress], str]) -> View:
+    """What is shown of an attempt.
+
+    Args:
+        attempt: as it is.
+        parts: the world.
+        renderer: makes it a piece of a page.
+        told: makes it what is told by the API.
+    """
     found = now(attempt, parts)
     if found is None:
         return View(text="", over=True)
-    return View(text=renderer.render(TEMPLATE, **values(found)), over=found.over)
+    return View(text=renderer.render(TEMPLATE, **values(found)), over=found.over, data=told(found))
 
 
 def now(attempt: Attempt, parts: Parts) -> Progress | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assessor.errors import HostUnknown
@@ -50,7 +50,8 @@ class Secured:
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app
-        self._fixed = FIXED | ({"Strict-Transport-Security": STRICT_TRANSPORT} if site.secure else {})
+        fixed = FIXED | ({"Strict-Transport-Security": STRICT_TRANSPORT} if site.secure else {})
+        self._fixed = [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -66,10 +67,13 @@ class Secured:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._fixed.items():
-                    headers.setdefault(name, value)
-                headers["X-Request-Id"] = request_id
+                own = [(name.lower(), value) for name, value in message.get("headers", ())]
+                has = {name for name, _ in own}
+                more = [
+                    (b"x-request-id", request_id.encode()),
+                    *(one for one in self._fixed if one[0] not in has),
+                ]
+                message = {**message, "headers": [*(one for one in own if one[0] != b"x-request-id"), *more]}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

@@ -22,7 +22,8 @@ from assessor.openbadges.remote import Remote
 from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.web import address, app, following, signin
-from assessor.web.context import Context, Reread
+from assessor.web.api import live
+from assessor.web.context import LOOKS_S, Context, Reread
 from assessor.web.exhibit import Exhibit
 from assessor.web.oidc import Provider
 from assessor.web.pages import verify
@@ -41,8 +42,13 @@ CLIENTS = 1000
 CATALOG = ("tasks", "rubrics", "sandboxes", "badges", "issuer.yaml")
 
 
-def context_of(config: Settings, parts: Parts) -> Context:
+def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> Context:
     """What the handlers of an installation need.
+
+    Args:
+        config: its settings.
+        parts: the world.
+        looks_s: how old what is known of the catalog's files may be, seconds.
 
     Raises:
         SettingInvalid: ASSESSOR_WEB_URL is no origin.
@@ -52,7 +58,7 @@ def context_of(config: Settings, parts: Parts) -> Context:
     provider = None
     if config.oidc is not None:
         provider = Provider(config.oidc, redirect_uri=site.url + signin.BACK_PATH)
-    catalog = Reread(lambda: wiring.tasks(config), config.catalog, CATALOG)
+    catalog = Reread(lambda: wiring.tasks(config), config.catalog, CATALOG, every_s=looks_s)
     catalog()
     renderer = Renderer(
         site_name="Assessor" if parts.issuer.trial else parts.issuer.name,
@@ -70,7 +76,10 @@ def context_of(config: Settings, parts: Parts) -> Context:
         hashing=threading.BoundedSemaphore(1),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
-        watch=Watch(glance=parts.store.glance, look=lambda attempt: following.view(attempt, parts, renderer)),
+        watch=Watch(
+            glance=parts.store.glance,
+            look=lambda attempt: following.view(attempt, parts, renderer, told=live.told),
+        ),
         exhibit=Exhibit(
             parts=parts, catalog=catalog, folder=config.home / "published" / "log", verifier=verify.PATH
         ),

@@ -16,11 +16,12 @@ import time
 import redis
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from assessor.errors import Throttled
 from assessor.waiting import Rate
+from assessor.web.counts import Counts
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +50,15 @@ class Throttle:
     ) -> None:
         self._reads = reads
         self._writes = writes
-        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._counts = self._own
+        self._own = Counts()
+        self._shared: SlidingWindowCounterRateLimiter | None = None
         if redis_url is not None:
-            self._counts = SlidingWindowCounterRateLimiter(RedisStorage(redis_url, socket_timeout=PATIENCE_S))
+            self._shared = SlidingWindowCounterRateLimiter(RedisStorage(redis_url, socket_timeout=PATIENCE_S))
+
+    @property
+    def own(self) -> bool:
+        """Whether counts are in the memory of this process: counting waits for nobody."""
+        return self._shared is None
 
     def request(self, key: str, *, safe: bool) -> None:
         """Count a request.
@@ -86,14 +92,17 @@ class Throttle:
             self._count("guesses.account", GUESSES_OF_ACCOUNT, f"account:{account}")
 
     def _count(self, name: str, rate: Rate, key: str) -> None:
-        item: RateLimitItem = RateLimitItemPerSecond(rate.count, rate.per_s, namespace=f"assessor.{name}")
         bucket = _bucket(key)
-        try:
-            until = _over(self._counts, item, bucket)
-        except redis.RedisError as error:
-            # The queue being away keeps nobody from reading, and is no time to guess for free.
-            log.warning("requests are counted by this process alone", error=str(error))
-            until = _over(self._own, item, bucket)
+        if self._shared is None:
+            until = self._own.over(name, rate, bucket)
+        else:
+            item = RateLimitItemPerSecond(rate.count, rate.per_s, namespace=f"assessor.{name}")
+            try:
+                until = _over(self._shared, item, bucket)
+            except redis.RedisError as error:
+                # The queue being away keeps nobody from reading, and is no time to guess for free.
+                log.warning("requests are counted by this process alone", error=str(error))
+                until = self._own.over(name, rate, bucket)
         if until is not None:
             retry_s = max(1, math.ceil(until - time.time()))
             raise Throttled(

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import structlog
 
@@ -40,12 +41,14 @@ class View:
     """What is shown of an attempt.
 
     Attributes:
-        text: for those who follow.
+        text: for who follows at a page.
         over: whether nothing more comes.
+        data: the same for who follows by the API.
     """
 
     text: str
     over: bool
+    data: str = ""
 
 
 @dataclass
@@ -173,7 +176,8 @@ class Watch:
                 continue
             attempt, events = found[name]
             queued = attempt.state is AttemptState.QUEUED
-            turn = int(time.monotonic() / PLACE_S) if queued else 0
+            # Each at a time of its own: all places at once would keep everybody's pages waiting.
+            turn = int(time.monotonic() / PLACE_S + crc32(name.encode()) / 2**32) if queued else 0
             mark: Mark = (attempt.state, attempt.epoch, events, turn)
             if mark != before:
                 changed[name] = mark, self._look(attempt)

@@ -17,19 +17,17 @@ from typing import Annotated, Literal
 import anyio
 from fastapi import Header, Query
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from assessor.store import Attempt
 from assessor.users import Scope
-from assessor.web import following, seeing
+from assessor.web import seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import routing
 from assessor.web.api.attempts import PlaceTold, place_told
 from assessor.web.api.routing import Asked, Id, Told
-from assessor.web.context import Context, Here
+from assessor.web.context import Here
 from assessor.web.progress import Progress
-from assessor.web.watching import View, Watch
+from assessor.web.watching import Watch
 
 api = routing.router("attempts")
 
@@ -99,7 +97,6 @@ class Following(Asked):
     },
 )
 async def follow(
-    request: Request,
     here: Here,
     visitor: _Visitor,
     attempt_id: Id,
@@ -110,30 +107,14 @@ async def follow(
 ) -> StreamingResponse:
     """Each event stands for all before it: who comes late, or again, has missed nothing that counts."""
     await anyio.to_thread.run_sync(seeing.attempt, here, visitor, attempt_id)
-    watch = _watch(request, here)
     return StreamingResponse(
-        _events(watch, attempt_id, seen=last_event_id, wait_s=asked.wait_s), media_type="text/event-stream"
+        _events(here.watch, attempt_id, seen=last_event_id, wait_s=asked.wait_s),
+        media_type="text/event-stream",
     )
 
 
-def _watch(request: Request, here: Context) -> Watch:
-    """The one reader for all who follow by the API; it belongs to the application's event loop."""
-    found: Watch | None = getattr(request.app.state, "api_watch", None)
-    if found is None:
-        found = request.app.state.api_watch = Watch(
-            glance=here.parts.store.glance, look=lambda attempt: _view(here, attempt)
-        )
-    return found
-
-
-def _view(here: Context, attempt: Attempt) -> View:
-    found = following.now(attempt, here.parts)
-    if found is None:
-        return View(text="", over=True)
-    return View(text=_progress(found).model_dump_json(), over=found.over)
-
-
-def _progress(found: Progress) -> ProgressTold:
+def told(found: Progress) -> str:
+    """Where an attempt is, as JSON in one line."""
     return ProgressTold(
         attempt=found.attempt_id,
         state=found.state.value,
@@ -143,7 +124,7 @@ def _progress(found: Progress) -> ProgressTold:
         done=found.done,
         visible=found.visible,
         hidden=found.hidden,
-    )
+    ).model_dump_json()
 
 
 async def _events(watch: Watch, attempt_id: str, *, seen: str | None, wait_s: int) -> AsyncIterator[bytes]:
@@ -159,9 +140,9 @@ async def _events(watch: Watch, attempt_id: str, *, seen: str | None, wait_s: in
             if view is None:
                 yield b": nothing new\n\n"
                 continue
-            mark = hashlib.sha256(view.text.encode()).hexdigest()[:16]
+            mark = hashlib.sha256(view.data.encode()).hexdigest()[:16]
             if mark != seen or view.over:
-                yield _event("done" if view.over else "progress", mark, view.text)
+                yield _event("done" if view.over else "progress", mark, view.data)
             if view.over:
                 return
 

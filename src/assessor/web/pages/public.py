@@ -21,6 +21,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -71,7 +72,7 @@ def stem(name: str) -> Stem | None:
     return None
 
 
-def answer(request: Request, here: Context, name: str, prefix: str = "") -> Response:
+async def answer(request: Request, here: Context, name: str, prefix: str = "") -> Response:
     """The file of this name below a path, or the form of it that is asked for.
 
     Raises:
@@ -87,7 +88,10 @@ def answer(request: Request, here: Context, name: str, prefix: str = "") -> Resp
             raise NotAcceptable(f"expected one of {', '.join(shape.forms)}, got a request for none of these")
         name = shape.forms[chosen]
         media = hosting.media_type(name) if chosen == HTML else chosen
-    piece = here.exhibit.file(name)
+    # Most of what is asked for stands as it was: then no thread is waited for.
+    piece = here.exhibit.ready(name)
+    if piece is None:
+        piece = await run_in_threadpool(here.exhibit.file, name)
     headers = hosting.headers(name) | _headers(name)
     # Two media types are two forms, whatever their bytes.
     headers |= {"Content-Type": media, "ETag": f'"{piece.mark}-{media.partition(";")[0].rpartition("/")[2]}"'}
@@ -136,23 +140,23 @@ def published(prefix: str = "") -> APIRouter:
     """
     pages = router(prefix, include_in_schema=False)
 
-    def file(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
-        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
+    async def file(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
+        return await answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
 
-    def named(
+    async def named(
         request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], name: str
     ) -> Response:
-        return answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
+        return await answer(request, here, request.url.path.removeprefix(f"{prefix}/"), prefix)
 
-    def folder(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
+    async def folder(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)]) -> Response:
         name = f"{request.url.path.removeprefix(f'{prefix}/')}index.html"
-        return answer(request, here, name, prefix)
+        return await answer(request, here, name, prefix)
 
-    def evidence(
+    async def evidence(
         request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], name: str
     ) -> Response:
         if name == "index.html":
-            return answer(request, here, "evidence/index.html", prefix)
+            return await answer(request, here, "evidence/index.html", prefix)
         # Links on the page are to files beside it.
         return RedirectResponse(f"{prefix}/evidence/{quote(name, safe='')}/", 308)
 
