@@ -35,9 +35,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SHARED = ROOT.parent / "shared" / "attacks"
 
-#: Attacks on features that the engine does not have yet, and what will have them.
-LATER: dict[str, str] = {}
-
 
 class Seal(StrEnum):
     """The place that an attack is tried in."""
@@ -317,11 +314,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "attack" not in metafunc.fixturenames:
         return
     pipelines = metafunc.function.__name__ == "test_pipeline_attack_comes_out_as_its_file_says"
-    chosen = [
-        attack
-        for attack in read_attacks()
-        if (attack.group == "pipeline") is pipelines and attack.name not in LATER
-    ]
+    chosen = [attack for attack in read_attacks() if (attack.group == "pipeline") is pipelines]
     if pipelines:
         metafunc.parametrize("attack", chosen, ids=[f"{one.group}/{one.name}" for one in chosen])
         return
@@ -338,5 +331,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(
             f"only the project's own ran: there is no {SHARED.parent.name}/{SHARED.name} beside"
         )
-    for name, feature in LATER.items():
-        terminalreporter.line(f"hostile: {name} waits for {feature}")
