@@ -19,6 +19,8 @@ from assessor.cohorts import Counts
 from assessor.store import AttemptState
 from assessor.users import Role, User
 from assessor.waiting import Class
+from assessor.web import handing
+from assessor.web.uploads import File
 from tests import honours, learning, versioned, webbed
 from tests.learning import HIDDEN, hand_in, handed_in, judged
 
@@ -97,6 +99,46 @@ def test_text_of_the_page_is_handed_in_with_ends_of_lines_as_editors_write_them(
         file = tar.extractfile("solution.py")
         assert file is not None
         assert file.read() == b"a = 1\nb = 2\n"
+
+
+def test_folder_that_was_chosen_loses_its_name_where_the_files_of_the_task_are_inside(
+    web: webbed.Web,
+) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    work = honours.passing(3).encode()
+    answer = hand_in(browser, ("my work/solution.py", work), ("my work/notes/more.txt", b"x"))
+    assert answer.status_code == 303, answer.text
+    text = browser.get(answer.headers["location"]).text
+    assert "<code>solution.py</code>" in text
+    # Where a file lies beside the folder, nothing says that the folder is to go.
+    refused = hand_in(browser, ("my work/solution.py", work), ("more.txt", b"x"))
+    assert refused.status_code == 422
+    assert "expected solution.py" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("names", "required", "inside"),
+    [
+        (["a/x.py", "a/b/y.py"], ["x.py"], "a/"),
+        (["inventory/x.py"], ["inventory/x.py"], ""),
+        (["inventory/inventory/x.py"], ["inventory/x.py"], "inventory/"),
+        (["a/x.py", "y.py"], ["x.py"], ""),
+        (["a/x.py"], ["y.py"], ""),
+        (["a/x.py"], [], ""),
+        (["/x.py"], ["x.py"], ""),
+        (["../x.py"], ["x.py"], ""),
+        (["x.py"], ["x.py"], ""),
+    ],
+)
+def test_name_of_a_folder_is_taken_off_only_where_what_is_asked_for_is_in_it(
+    tmp_path: Path, names: list[str], required: list[str], inside: str
+) -> None:
+    uploaded = []
+    for at, name in enumerate(names):
+        (tmp_path / str(at)).write_bytes(b"x = 1\n")
+        uploaded.append(File(field="files", name=name, path=tmp_path / str(at), size=6))
+    with tarfile.open(handing.files(uploaded, tmp_path, required=required)) as tar:
+        assert tar.getnames() == [name.removeprefix(inside) for name in names]
 
 
 def test_archive_is_unpacked_and_what_the_task_does_not_take_is_told(web: webbed.Web) -> None:
@@ -252,6 +294,17 @@ def test_changes_between_two_submissions_are_told_line_by_line(web: webbed.Web) 
     listed = browser.get("/attempts").text
     assert listed.count(f'href="/attempts/{second}/changes"') == listed.count("What changed") == 1
     assert re.search(r"<del>- [^<]+</del>\n<ins>\+ [^<]+</ins>", text)
+
+
+def test_every_try_is_compared_with_every_other_the_later_with_the_earlier(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    first, second, third = (judged(web, browser, number) for number in (0, 1, 3))
+    text = browser.get(f"/attempts/{second}").text
+    links = re.findall(r'href="(/attempts/\w+/changes\?since=\w+)"', text)
+    assert links == [f"/attempts/{third}/changes?since={second}", f"/attempts/{second}/changes?since={first}"]
+    for link in links:
+        assert "<ins>+ " in browser.get(link).text
+    assert "(this page)" in text
 
 
 def test_first_submission_has_nothing_before_it(web: webbed.Web) -> None:

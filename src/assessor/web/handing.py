@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,11 +23,15 @@ _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
 _TAR = slice(257, 262)
 
 
-def files(uploaded: Sequence[File], folder: Path) -> Path:
+def files(uploaded: Sequence[File], folder: Path, *, required: Collection[str]) -> Path:
     """What several files, or one archive, come to.
+
+    Browsers put the name of a folder that was chosen before its files. It is taken off where what the task
+    asks for is in that folder, and left where the folder is what it asks for.
 
     Args:
         uploaded: at least one.
+        required: paths that the task asks for.
         folder: where an archive of them may be made.
 
     Raises:
@@ -42,11 +46,12 @@ def files(uploaded: Sequence[File], folder: Path) -> Path:
             raise UploadRefused(
                 f"upload {one.name}: expected one archive alone, or files, got an archive among files"
             )
+    inside = _inside([one.name for one in uploaded], required)
     target = folder / "files.tar"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for one in uploaded:
             with one.path.open("rb") as file:
-                archive.addfile(_entry(one.name, one.size), file)
+                archive.addfile(_entry(one.name.removeprefix(inside), one.size), file)
     return target
 
 
@@ -82,6 +87,16 @@ def is_archive(path: Path) -> bool:
     with path.open("rb") as file:
         begin = file.read(512)
     return begin.startswith(_ARCHIVES) or begin[_TAR] == b"ustar"
+
+
+def _inside(names: Sequence[str], required: Collection[str]) -> str:
+    """The folder, with its slash, in which what is required is, where all files are in it; else empty."""
+    top, slash, _ = names[0].partition("/")
+    prefix = top + slash
+    if top in ("", ".", "..") or not slash or any(not name.startswith(prefix) for name in names):
+        return ""
+    wrapped = not set(required) & set(names) and {prefix + path for path in required} & set(names)
+    return prefix if wrapped else ""
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:

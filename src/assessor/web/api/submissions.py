@@ -127,7 +127,7 @@ def hand_in(
     task = shelf.entry(here.catalog(), task_id).task
     learner = here.parts.store.learner_known(seeing.learner_id(visitor))
     submission, attempt, received = pipeline.submit(
-        handing.files(upload.files, upload.folder),
+        handing.files(upload.files, upload.folder, required=task.submission.required),
         task_id=task.id,
         learner=learner.name,
         tasks=here.catalog(),

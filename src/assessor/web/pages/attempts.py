@@ -119,6 +119,7 @@ def show(
         else lined.places(files.files, here.parts.store.remarks(submission.id)),
         left_out=left_out,
         previous=_previous(here, learner.id, submission),
+        history=_history(here, learner.id, submission, attempt),
         suggestions=own.suggestions(here, visitor) if found is not None else (),
         **({} if progress is None else following.values(progress)),
     )
@@ -230,6 +231,23 @@ def _previous(here: Context, learner_id: str, submission: Submission) -> tuple[S
     """The submission for the same task before this one, with its newest attempt."""
     found = here.parts.store.coursework(learner_id, task_id=submission.task_id, before=submission.id, limit=1)
     return found[0] if found else None
+
+
+def _history(
+    here: Context, learner_id: str, submission: Submission, attempt: Attempt
+) -> list[tuple[Submission, Attempt, str | None]]:
+    """What was handed in for the task, the newest first, each with where it is compared to this one."""
+    rows = here.parts.store.coursework(learner_id, task_id=submission.task_id, limit=PAGE)
+    found: list[tuple[Submission, Attempt, str | None]] = []
+    later = True
+    for of, newest in rows:
+        if of.id == submission.id:
+            later = False
+            found.append((of, newest, None))
+            continue
+        after, before = (newest, attempt) if later else (attempt, newest)
+        found.append((of, newest, f"/attempts/{after.id}/changes?since={before.id}"))
+    return found
 
 
 def _awards(here: Context, learner_id: str, attempt: Attempt) -> list[tuple[str, str]]:

@@ -121,7 +121,7 @@ def _path(here: Context, task: Task, upload: Received) -> Path:
             upload.fields["git"].strip(), hosts=here.settings.git_hosts, folder=upload.folder
         )
     if upload.files or not any(name.startswith(TEXT) for name in upload.fields):
-        return handing.files(upload.files, upload.folder)
+        return handing.files(upload.files, upload.folder, required=task.submission.required)
     known = {one.path for one in editors(task)}
     typed = {
         name.removeprefix(TEXT): text

@@ -52,6 +52,13 @@ for (const zone of document.querySelectorAll("[data-drop]")) {
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     zone.classList.remove("over");
+    const told = zone.querySelector("[data-told]");
+    told.textContent = "";
+    // A folder that is dropped comes as a file that cannot be read.
+    if ([...event.dataTransfer.items].some((one) => one.webkitGetAsEntry()?.isDirectory)) {
+      told.textContent = "A folder cannot be dropped here: choose it below, or drop its files.";
+      return;
+    }
     if (!event.dataTransfer.files.length) return;
     input.files = event.dataTransfer.files;
     input.focus();
