@@ -91,7 +91,7 @@ def hand_in(
         for progress in opened.follow(attempt_id):
             told.show(progress)
         attempt = opened.get(f"/attempts/{attempt_id}")
-        scored = attempt["state"] in ("judged", "awaiting_review")
+        scored = attempt["state"] in ("judged", "awaiting-review")
         result = opened.get(f"/attempts/{attempt_id}/result") if scored else None
         shown = None if as_json or result is None else opened.get(f"/tasks/{quote(task, safe='')}")
     if as_json:
@@ -123,7 +123,7 @@ class _Told:
             reason = "" if test["passed"] else f" ({display.line(str(test['reason']))})"
             self._talk.print(f"{mark} {display.line(test['name'])}{reason}", highlight=False, soft_wrap=True)
         place = progress["place"]
-        words = str(progress["state"]).replace("_", " ")
+        words = str(progress["state"]).replace("-", " ")
         if place is not None:
             words += f", place {place['position']}"
             if place["expected_s"] is not None:
@@ -179,7 +179,7 @@ def _result(told: Any, task: Any) -> RenderableType:
 
 def _status(attempt: Any) -> int:
     """The exit status, as `display.exit_status` has it."""
-    if attempt["state"] == "awaiting_review":
+    if attempt["state"] == "awaiting-review":
         return 4
     if attempt["state"] != "judged":
         return 3

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from assessor import client, pipeline, settling
+from assessor import client, pipeline, settling, testing
 from assessor.cli import main
 from assessor.client import Client
 from assessor.errors import (
@@ -27,7 +27,7 @@ from assessor.errors import (
 from assessor.store import AttemptState
 from assessor.users import Role, Scope
 from assessor.web.throttle import Throttle
-from tests import honours, webbed
+from tests import honours, small, webbed
 
 
 @pytest.fixture
@@ -207,6 +207,46 @@ def run(*arguments: object, given: str = "", home: Path) -> tuple[int, str, str]
     return done.exit_code, done.stdout, done.stderr
 
 
+@contextlib.contextmanager
+def judging(web: webbed.Web) -> Iterator[None]:
+    """The first attempt that is queued is judged meanwhile."""
+
+    def judge() -> None:
+        while not (queued := web.bench.parts.store.attempts_in(AttemptState.QUEUED)):
+            if stop.wait(0.05):
+                return
+        pipeline.assess(queued[0].id, 1, web.bench.parts)
+        settling.follow_up(queued[0].id, web.bench.parts)
+
+    stop = threading.Event()
+    worker = threading.Thread(target=judge)
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_work_that_waits_for_a_reviewer_is_told_with_what_is_known_and_ends_by_4(
+    tmp_path: Path, work: Path
+) -> None:
+    root = tmp_path / "server"
+    tasks = small.write_catalog(root / "catalog", review=True)
+    bench = small.make_bench(root, testing.FakeSandbox(testing.all_pass(small.IDS)), tasks=tasks)
+    with webbed.served(root, bench=bench, throttle=webbed.unlimited()) as web:
+        token = tmp_path / "token"
+        headers = web.token(web.user(Role.LEARNER), Scope.READ, Scope.SUBMIT)
+        token.write_text(headers["Authorization"].removeprefix("Bearer "))
+        token.chmod(0o600)
+        told = ("submit", "sum", work, "--server", web.here.site.url, "--token-file", token)
+        with judging(web):
+            code, out, err = run(*told, home=tmp_path)
+    assert code == 4, out + err
+    assert "Add up: awaiting review" in out
+    assert "open" in out
+
+
 @pytest.mark.parametrize(("number", "status", "word"), [(3, 0, "passed"), (1, 1, "failed")])
 def test_command_line_logs_in_hands_in_and_ends_by_the_verdict(
     web: webbed.Web, secret: str, work: Path, tmp_path: Path, number: int, status: int, word: str
@@ -220,21 +260,8 @@ def test_command_line_logs_in_hands_in_and_ends_by_the_verdict(
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     (work / "solution.py").write_text(honours.passing(number))
 
-    def judge() -> None:
-        while not (queued := web.bench.parts.store.attempts_in(AttemptState.QUEUED)):
-            if stop.wait(0.05):
-                return
-        pipeline.assess(queued[0].id, 1, web.bench.parts)
-        settling.follow_up(queued[0].id, web.bench.parts)
-
-    stop = threading.Event()
-    worker = threading.Thread(target=judge)
-    worker.start()
-    try:
+    with judging(web):
         code, out, err = run("submit", "sum", work, "--server", url, home=tmp_path)
-    finally:
-        stop.set()
-        worker.join()
     assert code == status, out + err
     assert f"Add up: {word}" in out
     assert "✓ test_sum.py::test_one" in err

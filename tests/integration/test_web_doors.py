@@ -476,6 +476,24 @@ def test_text_of_a_stranger_is_text(web: webbed.Web) -> None:
     assert "[U+202E]" in answer.text
 
 
+def test_script_of_others_is_sent_compressed_to_who_takes_that(web: webbed.Web) -> None:
+    browser = web.browser()
+    address = rendering.vendor("editor.min.js")
+    plain = browser.get(address, headers={"Accept-Encoding": "identity"})
+    packed = browser.get(address, headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content == (rendering.VENDOR / "editor.min.js").read_bytes()
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    for answer in (plain, packed):
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert "immutable" in answer.headers["cache-control"]
+    tag = packed.headers["etag"]
+    again = browser.get(address, headers={"Accept-Encoding": "gzip", "If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 def test_vendored_files_are_needed(web: webbed.Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(rendering, "VENDOR", tmp_path)
     with pytest.raises(SettingInvalid, match=r"got no .*, editor\.min\.js: run script/vendor"):

@@ -23,7 +23,12 @@ criteria:
     scored_by: tests
     gate: 50
     levels: [{id: some, title: Some, from: 30}, {id: all, title: All of it, from: 90}]
-  - {id: clear, title: Clear, weight: 30, scored_by: review, marks: 3}
+  - id: clear
+    title: Clear
+    weight: 30
+    scored_by: review
+    marks: 3
+    levels: [{id: well, title: Well said, from: 50}]
 default: right
 levels: [{id: pass, title: Pass, from: 60}, {id: top, title: Top, from: 95}]
 pass: {from: 60}
@@ -62,9 +67,23 @@ def shown(
 def test_next_level_is_the_one_above_what_was_reached() -> None:
     found = shown(result(1, passed=True), result(2, passed=False), marks=3)
     right, clear = found.rows
-    assert (right.reached, right.level, right.next) == ("50 %", "Some", "“All of it” takes 90 %")
-    assert (clear.reached, clear.level, clear.next, clear.comment) == ("100 %", "", "", "Good.")
-    assert (found.level, found.next) == ("Pass", "“Top” takes 95 %")
+    assert (right.reached, right.level, right.next) == (
+        "50 %",
+        "Some",
+        "“All of it” takes 90 %, 40 % more than this",
+    )
+    assert (clear.reached, clear.level, clear.next, clear.comment) == ("100 %", "Well said", "", "Good.")
+    assert (found.level, found.next) == ("Pass", "“Top” takes 95 %, 30 % more than this")
+
+
+def test_what_is_missing_is_rounded_up_and_told_in_marks_where_a_reviewer_gives_them() -> None:
+    right, clear = shown(
+        result(1, passed=True), result(2, passed=False), result(3, passed=False), marks=1
+    ).rows
+    assert right.reached == "33.3 %"
+    assert right.next == "“All of it” takes 90 %, 56.7 % more than this"
+    assert clear.reached == "33.3 %"
+    assert clear.next == "“Well said” takes 50 %, which is 2 of 3 marks"
 
 
 def test_highest_level_has_none_above_it() -> None:

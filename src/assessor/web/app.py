@@ -18,6 +18,7 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -179,8 +180,15 @@ class Files(StaticFiles):
     """Files for everybody, kept by browsers for as long as their address holds their digest."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file."""
+        """The file, compressed where it lies there so, and the browser takes it."""
+        # First, though it may not be what is sent: it refuses what is no path.
         response = await super().get_response(path, scope)
+        packed = path + ".gz"
+        if self.lookup_path(packed)[1] is not None:
+            if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+                response = await super().get_response(packed, scope)
+                response.headers["Content-Encoding"] = "gzip"
+            response.headers["Vary"] = "Accept-Encoding"
         if response.status_code in (200, 304):
             known = scope["query_string"].startswith(b"v=")
             response.headers["Cache-Control"] = (

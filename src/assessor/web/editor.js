@@ -72,7 +72,6 @@ function edit(field) {
   told.textContent = LEAVING;
   // In the page before it is made: what is not there cannot be measured.
   field.before(told, host);
-  field.hidden = true;
   const language = LANGUAGES.find(([pattern]) => pattern.test(path));
   const view = new EditorView({
     root,
@@ -103,6 +102,8 @@ function edit(field) {
       ],
     }),
   });
+  // Last: where the editor does not come about, the field stays.
+  field.hidden = true;
   label.addEventListener("click", (event) => {
     event.preventDefault();
     view.focus();

@@ -7,6 +7,7 @@ is read beside these two, so that the page can tell no more than the command lin
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -132,7 +133,9 @@ def _rows(told: Feedback, rubric: Rubric) -> tuple[Row, ...]:
                 reached="waits for a reviewer" if fraction is None else percent(fraction),
                 share=f"{float(one.points):.1f} of {criterion.weight} points",
                 level=_title(criterion.levels, one.level),
-                next="" if fraction is None else _next(criterion.levels, one.level, fraction),
+                next=""
+                if fraction is None
+                else _next(criterion.levels, one.level, fraction, marks=criterion.marks),
                 gate=criterion.gate if missed else None,
                 counts=one.counts,
                 by=criterion.scored_by,
@@ -146,8 +149,17 @@ def _title(levels: Sequence[Level], level_id: str | None) -> str:
     return next((level.title for level in levels if level.id == level_id), level_id or "")
 
 
-def _next(levels: Sequence[Level], reached: str | None, fraction: Fraction) -> str:
-    """What the level after the one that was reached takes; by its threshold, cut as percents are told."""
+def _next(
+    levels: Sequence[Level], reached: str | None, fraction: Fraction, *, marks: int | None = None
+) -> str:
+    """What the level after the one that was reached takes, and how far it is from there.
+
+    Args:
+        levels: from the lowest up.
+        reached: id of the one that was reached, or None.
+        fraction: 0 to 1.
+        marks: the most that a reviewer gives, where one does.
+    """
     ids = [level.id for level in levels]
     rest = levels[ids.index(reached) + 1 :] if reached in ids else levels
     if not rest:
@@ -157,7 +169,11 @@ def _next(levels: Sequence[Level], reached: str | None, fraction: Fraction) -> s
     if missing <= 0:
         # The percent is there, a gate is not: said where the gate is.
         return f"“{above.title}” takes {above.threshold} %, and every part that must not be missed"
-    return f"“{above.title}” takes {above.threshold} %"
+    takes = f"“{above.title}” takes {above.threshold} %"
+    if marks is not None:
+        return f"{takes}, which is {math.ceil(Fraction(above.threshold, 100) * marks)} of {marks} marks"
+    # Up to the next tenth: with what is told it must be reached.
+    return f"{takes}, {percent(Fraction(math.ceil(missing * 1000), 1000))} more than this"
 
 
 def _needed(rubric: Rubric) -> str:
