@@ -14,7 +14,7 @@ import pytest
 from playwright import sync_api
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser import world
+from tests.browser import live, real, world
 from tests.browser.front import Front
 from tests.browser.watch import Watched
 from tests.browser.world import World
@@ -41,13 +41,17 @@ def _program() -> str:
     return found
 
 
+# Playwright's own five seconds are too few where two cores do much else.
+sync_api.expect.set_options(timeout=PATIENCE)
+
+
 # Of the folder, not of the session: as long as Playwright is there, nothing else runs an event loop in this
 # thread, and other folders' tests do.
 @pytest.fixture(scope="package")
 def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Front]]:
     """What stands in front of each site, by its host."""
     folder = tmp_path_factory.mktemp("fronts")
-    found = {host: Front(host, folder) for host in (world.HOST, "learn.example")}
+    found = {host: Front(host, folder) for host in (world.HOST, real.HOST, live.HOST)}
     for one in found.values():
         one.start()
     yield found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page as Shown
 
-from tests.browser import accessible, pictures
+from tests.browser import accessible, pages, pictures
 from tests.browser.conftest import Opening
 from tests.browser.pages import NARROWEST, PAGES, PHONE, SCREEN, Page
 from tests.browser.world import World
@@ -39,24 +40,25 @@ def test_page_loads_without_a_complaint(
     shown = window.go(page.at(site), page.status)
     assert shown.locator("h1").count() == 1
     assert shown.title() != ""
-    if pictures_at is None:
-        return
-    pictures.take(shown, pictures_at / f"{page.name}.webp")
-    if page.dark:
-        shown.emulate_media(color_scheme="dark")
-        pictures.take(shown, pictures_at / f"{page.name}-dark.webp")
-        shown.emulate_media(color_scheme="light")
-    if page.phone:
-        shown.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-        pictures.take(shown, pictures_at / f"{page.name}-phone.webp")
+    if pictures_at is not None:
+        take_pictures(page, shown, pictures_at)
+    window.unfold()
+
+
+def take_pictures(page: Page, shown: Shown, folder: Path) -> None:
+    """All those of a page."""
+    for name in pages.pictures(page):
+        phone = name.endswith("-phone.webp")
+        shown.emulate_media(color_scheme="dark" if name.endswith("-dark.webp") else "light")
+        shown.set_viewport_size(PHONE if phone else SCREEN)  # type: ignore[arg-type]  a TypedDict
+        pictures.take(shown, folder / name)
 
 
 @every_page
 def test_page_breaks_no_rule_of_accessibility(page: Page, site: World, open_window: Opening) -> None:
     window = open_window(cookies=page.cookies(site), viewport=SCREEN, bypass_csp=True)
     shown = window.go(page.at(site), page.status)
-    # What is folded away is a part of the page too.
-    shown.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    window.unfold()
     assert accessible.violations(shown) == []
     shown.emulate_media(color_scheme="dark")
     assert accessible.violations(shown) == []
@@ -75,7 +77,7 @@ def test_what_breaks_a_rule_is_found(path: str, site: World, open_window: Openin
 def test_page_fits_a_phone(page: Page, site: World, open_window: Opening) -> None:
     window = open_window(cookies=page.cookies(site), viewport=PHONE, is_mobile=True, has_touch=True)
     shown = window.go(page.at(site), page.status)
-    shown.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    window.unfold()
     for size in (PHONE, NARROWEST):
         shown.set_viewport_size({"width": size["width"], "height": size["height"]})
         # A phone shrinks a page that is too wide until it fits: its own width is then another.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from playwright import sync_api
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
 
@@ -55,6 +56,14 @@ class Watched:
         assert answer is not None
         assert answer.status == status, f"{path}: {answer.status}"
         return self.page
+
+    def unfold(self) -> None:
+        """Open all that is folded, with what is fetched for it: it is a part of the page too."""
+        self.page.evaluate(
+            "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+        )
+        fields = self.page.locator("details[data-editors] textarea[data-editor]").count()
+        sync_api.expect(self.page.locator(".cm-content")).to_have_count(fields)
 
     def sign_in(self, email: str, password: str) -> Page:
         """Sign in as people do."""

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from assessor import awarding, catalog, judging, pipeline, settling, testing
+from assessor.audit import Act
 from assessor.awards import AwardRow, Visibility
 from assessor.cohorts import JOIN_PATH
 from assessor.issuer import Issuer
@@ -277,6 +278,14 @@ def _work(world: World) -> None:
                 parts=parts,
             )
     assert store.attempt(world.ids["reviewed"]).state is AttemptState.JUDGED
+    store.add_remark(
+        id="remark",
+        submission_id=store.attempt(world.ids["reviewed"]).submission_id,
+        path="main.py",
+        line=3,
+        text="Good to say so here.\nWhat becomes of a file that is no log?",
+        act=Act(user_id=world.users["reviewer"].id, address="192.0.2.7", now=world.web.bench.clock()),
+    )
     world.ids["open"] = world.judge("log-report", GRACE, report)
 
 

@@ -96,6 +96,16 @@ function edit(field) {
           // It has the keyboard anyway; said for programs that look whether what scrolls can be reached.
           tabindex: "0",
         }),
+        EditorView.domEventHandlers({
+          // Typed over what is selected: a browser would give the new text the look of the old in a style
+          // attribute, which the policy forbids.
+          beforeinput(event, view) {
+            const replaces = event.inputType === "insertText" && event.data && view.state.selection.ranges.some((one) => !one.empty);
+            if (!replaces || event.isComposing) return false;
+            view.dispatch(view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true }));
+            return true;
+          },
+        }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) field.value = update.state.doc.toString();
         }),

@@ -56,7 +56,7 @@ for (const zone of document.querySelectorAll("[data-drop]")) {
     told.textContent = "";
     // A folder that is dropped comes as a file that cannot be read.
     if ([...event.dataTransfer.items].some((one) => one.webkitGetAsEntry()?.isDirectory)) {
-      told.textContent = "A folder cannot be dropped here: choose it below, or drop its files.";
+      told.textContent = told.dataset.told;
       return;
     }
     if (!event.dataTransfer.files.length) return;
