@@ -68,6 +68,7 @@ class Site:
         self.people = people
         self.seen = Seen()
         self._forms = {name: _form(folder(name)) for name in stocked.TASKS}
+        self._marks: dict[str, str] = {}
         self._chance = random.Random(1)  # noqa: S311  # the same order each time, no secret
 
     def browser(self, person: Person) -> Connection:
@@ -153,33 +154,33 @@ class Site:
 
         await asyncio.gather(*map(one, people))
 
-    async def read(self, *, connections: int, for_s: float, known: bool = False) -> float:
+    async def read(self, *, connections: int, for_s: float | None, known: bool = False) -> float:
         """Evidence pages a second, as fast as they come.
 
         Args:
             connections: how many, each from an address of its own: limits count as they would.
-            for_s: how long, seconds.
+            for_s: how long, seconds, one page after the other and again; None: each page once.
             known: whether who asks has the page already and only hears that it stands.
         """
-        over = time.perf_counter() + for_s
-        names = itertools.cycle(self.people.evidence)
-        marks: dict[str, str] = {}
+        begun = time.perf_counter()
+        pages = self.people.evidence
+        names = iter(pages) if for_s is None else itertools.cycle(pages)
         answered = 0
 
         async def one(number: int) -> None:
             nonlocal answered
             own = f"127.0.{1 + number // 250}.{1 + number % 250}"
             async with Connection(self.port, own=own, headers={"Accept": "text/html"}) as browser:
-                while time.perf_counter() < over:
-                    name = next(names)
-                    mark = {"If-None-Match": marks[name]} if known and name in marks else {}
+                for name in names:
+                    mark = {"If-None-Match": self._marks[name]} if known else {}
                     found = await browser.ask(f"/evidence/{name}/", headers=mark)
-                    if found.status != (304 if mark else 200):
+                    if found.status != (304 if known else 200):
                         self.seen.statuses[f"evidence page: {found.status}"] += 1
-                    marks[name] = found.headers["etag"]
-                    answered += bool(mark) or not known
+                    self._marks[name] = found.headers["etag"]
+                    answered += 1
+                    if for_s is not None and time.perf_counter() - begun >= for_s:
+                        break
 
-        begun = time.perf_counter()
         await asyncio.gather(*map(one, range(connections)))
         return answered / (time.perf_counter() - begun)
 

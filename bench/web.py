@@ -11,7 +11,7 @@ asks, the worker and the web process share this machine's cores.
 1. Stock the installation, start the web process.
 2. Everybody comes, within `ARRIVE_S`; nothing is measured before they are there.
 3. Pages, lists and polls at their pace, several people signing in at once in between.
-4. Evidence pages as fast as they come: the followers stay; then once more without them.
+4. Evidence pages as fast as they come, each once and then again; the followers stay. Once more without them.
 5. Peak of the process' memory, from the kernel.
 """
 
@@ -72,15 +72,19 @@ class Found:
 
     Attributes:
         seen: latencies.
-        read, alone, known: evidence pages a second: beside the followers, without them, and where who asks
+        first: evidence pages a second beside the followers, each for the first time.
+        read, alone, known: the same again and again: beside the followers, without them, and where who asks
             has the page already.
+        used_ms: processor time of the process for each of `alone`.
         started_bytes, peak_bytes: resident memory once it answers, and at most.
         share_bytes: the most of its share (PSS).
         cores: processor time of the process per second, while pages were asked for.
     """
 
     seen: Seen
+    first: float
     read: float
+    used_ms: float
     alone: float
     known: float
     started_bytes: int
@@ -111,6 +115,8 @@ def main() -> int:
         stocked_s = time.monotonic() - begun
         with _served(config) as process, _worker(config):
             found = asyncio.run(_use(config, people, process, for_s=given.for_s, read_s=given.read_s))
+        if found.seen.statuses:
+            print(_errors(config), file=sys.stderr)
     held = _judge(found)
     report = render(found, held, given, stocked_s)
     print("\n".join(report))
@@ -143,17 +149,22 @@ async def _use(
             await _while(there, looked)
             cores = (_processor_s(process) - used) / (time.perf_counter() - begun)
             seen, site.seen = site.seen, Seen()
+            first = await site.read(connections=CONNECTIONS, for_s=None)
             read = await site.read(connections=CONNECTIONS, for_s=read_s)
         finally:
             for one in there:
                 one.cancel()
             await asyncio.gather(*there, return_exceptions=True)
+        used = _processor_s(process)
         alone = await site.read(connections=CONNECTIONS, for_s=read_s)
+        used_ms = (_processor_s(process) - used) * 1000 / (alone * read_s)
         known = await site.read(connections=CONNECTIONS, for_s=read_s, known=True)
     seen.statuses.update(site.seen.statuses)
     return Found(
         seen=seen,
+        first=first,
         read=read,
+        used_ms=used_ms,
         alone=alone,
         known=known,
         started_bytes=started,
@@ -201,6 +212,7 @@ def render(found: Found, held: list[Goal], given: argparse.Namespace, stocked_s:
             [
                 [name, f"{rate:.0f}", f"{1000 / rate:.2f}"]
                 for name, rate in (
+                    (f"{LEARNERS} learners follow and poll, each page for the first time", found.first),
                     (f"{LEARNERS} learners follow and poll", found.read),
                     ("nobody else", found.alone),
                     ("nobody else, asked by who has them (304)", found.known),
@@ -210,6 +222,7 @@ def render(found: Found, held: list[Goal], given: argparse.Namespace, stocked_s:
         "",
         *figures.goals(held),
         "",
+        f"- An evidence page takes {found.used_ms:.2f} ms of a processor.",
         f"- {asked:.0f} requests a second and {seen.streamed / given.for_s:.0f} events of streams took "
         f"{found.cores * 100:.0f} % of a core.",
         f"- Memory: {found.started_bytes / MIB:.0f} MiB once it answers, {found.peak_bytes / MIB:.0f} MiB at "
@@ -246,6 +259,12 @@ async def _while(there: list[asyncio.Task[None]], wanted: Awaitable[None]) -> No
         for one in done - {waiting}:
             one.result()
     await waiting
+
+
+def _errors(config: Settings) -> str:
+    """What the log has of requests that were not answered."""
+    said = (config.home / "web.log").read_text(errors="replace")
+    return "\n".join(f"{part[:3000]}\n" for part in said.split("\n20") if "was not answered" in part)
 
 
 def _processor_s(process: psutil.Process) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -178,7 +178,14 @@ class Attempts(Database):
             found = {row.state: row.number for row in rows}
         return Counts(**{state.name.lower(): found.get(state, 0) for state in AttemptState})
 
-    def place(self, attempt_id: str, *, workers: int) -> waiting.Place | None:
+    def runs(self) -> tuple[tuple[str, float], ...]:
+        """Task and seconds of the newest runs that were concluded, the newest first; `place` takes them."""
+        with self.reading() as connection:
+            return tuple(_runs_s(connection))
+
+    def place(
+        self, attempt_id: str, *, workers: int, runs: Sequence[tuple[str, float]] | None = None
+    ) -> waiting.Place | None:
         """Where a queued attempt stands and how long it is to wait; None where it is not queued.
 
         The time comes from the newest `RUNS` runs for the same task, or where there are none for any task.
@@ -186,6 +193,7 @@ class Attempts(Database):
         Args:
             attempt_id: which.
             workers: how many take attempts now, one at a time each.
+            runs: from `runs`, of late, where places of many are asked for; None: as they are now.
 
         Raises:
             NotFound: there is no such attempt.
@@ -196,7 +204,7 @@ class Attempts(Database):
                 return None
             position = leases.position(connection, attempt)
             task_id = read_submission(connection, attempt.submission_id).task_id
-            runs = _runs_s(connection)
+            runs = _runs_s(connection) if runs is None else runs
         own = [seconds for task, seconds in runs if task == task_id]
         expected_s = waiting.expected_s(
             position, runs_s=own[:RUNS] or [seconds for _, seconds in runs[:RUNS]], workers=workers

@@ -29,6 +29,7 @@ from assessor.database import Database
 from assessor.errors import AwardOvertaken, NotFound
 
 _W = ledger.awards.c
+_ONE = sa.select(ledger.awards).where(_W.id == sa.bindparam("award"))
 _N = ledger.award_changes.c
 _D = ledger.due.c
 _A = schema.attempts.c
@@ -135,6 +136,10 @@ class Awards(Database):
         """
         with self.reading() as connection:
             return read_award(connection, award_id)
+
+    def award_as_kept(self, award_id: str) -> tuple[Any, ...] | None:
+        """The row of an award, to be compared with itself of before; None where that cannot be told."""
+        return self.peek(_ONE, award=award_id)
 
     def awards(
         self,

@@ -37,6 +37,7 @@ def web(config: Settings, address: str | None, parent: int | None) -> None:
     # What it stands on takes longer to import than most commands take.
     from assessor.web import serving
 
+    serving.thrifty()
     config = _at(config, address)
     stop = threading.Event()
     wiring.stop_on_signals(stop)

@@ -39,6 +39,7 @@ class Database:
         self._pid = os.getpid()
         self._watching: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
+        self._texts: dict[sa.Select[Any], tuple[str, tuple[str, ...]]] = {}
         #: Of the process that this one was forked from.
         self._parents: list[sqlite3.Connection] = []
 
@@ -124,18 +125,45 @@ class Database:
         Raises:
             StoreFault: the database cannot be read.
         """
+        found = self._watch("PRAGMA data_version", ())
+        return None if found is None else int(found[0])
+
+    def peek(self, query: sa.Select[Any], **values: str) -> tuple[Any, ...] | None:
+        """The first row of a query as SQLite keeps it, in microseconds and without waiting for anybody.
+
+        It is for telling whether a row is as it was: no column's type is made of it. None where there is no
+        such row, or the database is none of SQLite.
+
+        Args:
+            query: a constant: its text is made once.
+            **values: what its bound parameters stand for.
+
+        Raises:
+            StoreFault: the database cannot be read.
+        """
+        if self.file is None:
+            return None
+        if query not in self._texts:
+            made = query.compile(dialect=self._engine.dialect)
+            self._texts[query] = str(made), tuple(made.positiontup or ())
+        text, names = self._texts[query]
+        return self._watch(text, tuple(values[name] for name in names))
+
+    def _watch(self, text: str, values: tuple[str, ...]) -> tuple[Any, ...] | None:
         if self.file is None:
             return None
         self._after_fork()
         try:
             with self._watch_lock:
                 if self._watching is None:
-                    # One that never writes: the number is the connection's own, and tells of all others.
-                    self._watching = sqlite3.connect(self.file, timeout=_BUSY_S, check_same_thread=False)
-                told: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+                    # One that never writes: what it tells of changes is of all others'.
+                    self._watching = sqlite3.connect(
+                        self.file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+                    )
+                found: tuple[Any, ...] | None = self._watching.execute(text, values).fetchone()
+                return found
         except sqlite3.Error as error:
             raise StoreFault(f"store {self._shown}: cannot be read: {error}") from error
-        return told
 
     def scrub(self) -> None:
         """Leave no copy of deleted rows in SQLite's write-ahead log. Waits for readers at most 10 s."""

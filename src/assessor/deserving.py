@@ -14,6 +14,7 @@ result takes nothing away: an award stays with the attempts that it was given fo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,11 +24,15 @@ from assessor import achievement as achievements
 from assessor import judging, merit, record
 from assessor.achievement import Achievement, Met, Passed, Shown
 from assessor.awards import AwardRow, Change
+from assessor.blobs import Blobs
 from assessor.openbadges import resources
 from assessor.parts import Parts
 from assessor.passes import Pass
 from assessor.requirement import AchievementRequired, CompetencyRequired, TaskRequired
 from assessor.schema import Learner
+
+#: Of how many attempts it is kept what they show; a kibibyte or two each.
+SHOWN = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,21 +103,30 @@ def standing(learner_id: str, parts: Parts, *, of: Iterable[Achievement] | None 
     for one in parts.store.passes(learner_id):
         if wanted is not None and one.submission.task_id not in wanted:
             continue
-        judged = record.own(parts.blobs.get(one.evidence.record))
-        if not resources.sealed(judged):
-            continue
-        rubric = judging.thaw(one.attempt.judged_with(one.submission), parts).rubric
-        shown = merit.passed(judged, rubric, attempt=one.attempt.id)
+        snapshot = one.attempt.judged_with(one.submission)
+        shown = _shown(parts.blobs, one.evidence.record, snapshot, one.attempt.id)
         if shown is not None:
             passed.append(shown)
             passes[one.attempt.id] = one
     awards = parts.store.awards_of(learner_id)
     totals = {}
     for name in {name for row in awards.values() for name in row.attempts}:
-        score = parts.store.attempt(name).score
+        score = passes[name].attempt.score if name in passes else parts.store.attempt(name).score
         assert score is not None, "an award rests on judged attempts"
         totals[name] = score
     return Standing(learner=learner, passed=tuple(passed), passes=passes, awards=awards, totals=totals)
+
+
+@functools.lru_cache(maxsize=SHOWN)
+def _shown(kept: Blobs, evidence: str, snapshot: str, attempt_id: str) -> Passed | None:
+    """What an attempt shows, by the digests of its record and of what it was judged with; None: nothing.
+
+    Neither ever changes, and pages ask for all of a learner's each time.
+    """
+    judged = record.own(kept.get(evidence))
+    if not resources.sealed(judged):
+        return None
+    return merit.passed(judged, judging.parsed(kept, snapshot).rubric, attempt=attempt_id)
 
 
 def relevant(task_id: str, of: Iterable[Achievement]) -> bool:

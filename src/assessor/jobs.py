@@ -133,9 +133,13 @@ def place(attempt_id: str, parts: Parts) -> Place | None:
     Raises:
         NotFound: there is none of this id.
     """
+    return parts.store.place(attempt_id, workers=taking(parts))
+
+
+def taking(parts: Parts) -> int:
+    """How many workers take attempts now."""
     seen = parts.store.workers(parts.clock())
-    taking = [worker for worker in seen if not worker.doing.startswith(WAITING)]
-    return parts.store.place(attempt_id, workers=len(taking))
+    return sum(not worker.doing.startswith(WAITING) for worker in seen)
 
 
 def work(

@@ -44,7 +44,19 @@ class Judged:
     results: tuple[results.TestResult, ...]
     marks: tuple[scoring.Mark, ...]
     assessment: scoring.Assessment
-    report: bytes
+    problems: tuple[str, ...]
+
+    @functools.cached_property
+    def report(self) -> bytes:
+        """The private report. Made when it is asked for: most who look at a result never do."""
+        return report.private(
+            frozen=self.frozen,
+            results=self.results,
+            assessment=self.assessment,
+            marks=self.marks,
+            problems=self.problems,
+            checks=self.checks,
+        )
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:
@@ -80,14 +92,7 @@ def judge(attempt_id: str, parts: Parts) -> Judged:
         results=folded,
         marks=marks,
         assessment=assessment,
-        report=report.private(
-            frozen=frozen,
-            results=folded,
-            assessment=assessment,
-            marks=marks,
-            problems=results.problems(events),
-            checks=checks,
-        ),
+        problems=tuple(results.problems(events)),
     )
 
 

@@ -80,21 +80,14 @@ class Sessions(Database):
 
     def session(self, secret: str, *, now: datetime, idle: timedelta = IDLE) -> Session | None:
         """The session that this secret opens, or None where there is none, or none any more."""
-        query = (
-            sa.select(accounts.sessions)
-            .join(accounts.users)
-            .where(
-                _S.id == secret_digest(secret),
-                _S.expires_at > now,
-                _S.seen_at > now - idle,
-                _U.active.is_(True),
-            )
-        )
         with self.reading() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        found = _as_session(row)
+            found = opened(connection, secret, now=now, idle=idle)
+        if found is not None:
+            self.see(found, now=now)
+        return found
+
+    def see(self, found: Session, *, now: datetime) -> None:
+        """Note that a session was seen, where that was not noted of late."""
         if now - found.seen_at >= STEP:
             with self.writing() as connection:
                 connection.execute(
@@ -102,7 +95,6 @@ class Sessions(Database):
                     .where(_S.id == found.id, _S.seen_at == found.seen_at)
                     .values(seen_at=now)
                 )
-        return found
 
     def rotate_session(self, secret: str, *, new_secret: str, csrf: str, now: datetime) -> Session:
         """Give a session another secret; the old one opens nothing from here on, and its end stays.
@@ -184,6 +176,22 @@ class Sessions(Database):
             if connection.execute(used).rowcount != 1:
                 return None
             return _open(connection, session_secret, user_id, csrf, now, lasts)
+
+
+def opened(connection: sa.Connection, secret: str, *, now: datetime, idle: timedelta) -> Session | None:
+    """The session that this secret opens, or None where there is none, or none any more."""
+    query = (
+        sa.select(accounts.sessions)
+        .join(accounts.users)
+        .where(
+            _S.id == secret_digest(secret),
+            _S.expires_at > now,
+            _S.seen_at > now - idle,
+            _U.active.is_(True),
+        )
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _as_session(row)
 
 
 def secret_digest(secret: str) -> str:

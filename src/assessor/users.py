@@ -138,6 +138,16 @@ class Users(Sessions, Tokens, Naming):
         with self.reading() as connection:
             return read_user(connection, id)
 
+    def signed_in(self, secret: str, *, now: datetime) -> tuple[Session, User] | None:
+        """The session that this secret opens, and whose it is; None where there is none, or none any more."""
+        with self.reading() as connection:
+            found = sessions.opened(connection, secret, now=now, idle=sessions.IDLE)
+            user = None if found is None else read_user(connection, found.user_id)
+        if found is None or user is None:
+            return None
+        self.see(found, now=now)
+        return found, user
+
     def user_by_email(self, email: str) -> User | None:
         """The user of this address, however its case is written, or None."""
         with self.reading() as connection:

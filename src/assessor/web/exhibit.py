@@ -62,13 +62,13 @@ class _Group:
         state: what they were made from.
         files: by name.
         size: bytes of all of them.
-        version: of the store when it was last seen that they stand; None: it tells none.
+        mark: what was as it is now when it was last seen that they stand; None: nothing tells.
     """
 
     state: Hashable
     files: dict[str, Piece]
     size: int
-    version: int | None = None
+    mark: Hashable = None
 
 
 class Exhibit:
@@ -102,7 +102,7 @@ class Exhibit:
         self._writing = threading.Lock()
 
     def ready(self, name: str) -> Piece | None:
-        """The file of this name, if it is kept and nobody wrote to the store since it was seen to stand.
+        """The file of this name, if it is kept and what it stands on was not touched since.
 
         None: ask for it by `file`. It takes microseconds and waits for nobody.
 
@@ -111,7 +111,7 @@ class Exhibit:
         """
         key = _single(name)
         kept = None if key is None else self._look(key)
-        if kept is None or kept.version is None or kept.version != self._parts.store.version():
+        if kept is None or kept.mark is None or kept.mark != self._mark(name, kept):
             return None
         return kept.files.get(name)
 
@@ -124,13 +124,13 @@ class Exhibit:
             AuthorError: the catalog cannot be read.
             BlobFault, KeyFault, StoreFault: what it is made from cannot be read.
         """
-        # Asked before anything is read: who writes meanwhile makes it an old one.
-        version = self._parts.store.version()
-        found = self._files(name)
         key = _single(name)
         kept = None if key is None else self._look(key)
+        # Asked before anything is read: who writes meanwhile makes it an old one.
+        mark = None if kept is None else self._mark(name, kept)
+        found = self._files(name)
         if kept is not None and kept.files is found:
-            kept.version = version
+            kept.mark = mark
         piece = found.get(name)
         if piece is None:
             raise _none()
@@ -155,6 +155,15 @@ class Exhibit:
         if folder == "log" and (rest == "checkpoint" or _TILE.fullmatch(rest)):
             return {name: self._log(rest)}
         return self._issuer()
+
+    def _mark(self, name: str, kept: _Group) -> Hashable:
+        """What is as it was, as long as these files stand; None: nothing tells.
+
+        Evidence stands on the row of the award that shows it; a credential on more, so on all of the store.
+        """
+        if name.startswith("evidence/"):
+            return self._parts.store.award_as_kept(str(kept.state))
+        return self._parts.store.version()
 
     def award(self, award_id: str) -> AwardRow:
         """An award that is shown.

@@ -38,12 +38,11 @@ def visitor(request: Request, here: Context, address: str) -> Visitor:
         user = here.parts.store.user(token.user_id)
         return Visitor(user=user, via=Via.TOKEN, token=token, address=address)
     secret = request.cookies.get(cookie_name(here.site), "")
-    session = here.parts.store.session(secret, now=now) if secret else None
-    if session is None:
+    found = here.parts.store.signed_in(secret, now=now) if secret else None
+    if found is None:
         return Visitor(address=address)
-    return Visitor(
-        user=here.parts.store.user(session.user_id), via=Via.SESSION, session=session, address=address
-    )
+    session, user = found
+    return Visitor(user=user, via=Via.SESSION, session=session, address=address)
 
 
 def begin(request: Request, response: Response, here: Context, user: User) -> None:

@@ -6,6 +6,7 @@ author is told by the checks, a learner would only stumble over it.
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Iterable
@@ -65,6 +66,8 @@ def entry(catalog: Catalog, task_id: str) -> Entry:
     return Entry(task=task, rubric=rubric, competencies=tuple({key(one): one for one in own}.values()))
 
 
+# A catalog stays as it was read, and another one takes its place when a file has changed.
+@functools.lru_cache(maxsize=2)
 def entries(catalog: Catalog) -> tuple[Entry, ...]:
     """All of them: by level, then by time, then by title."""
     found = []
