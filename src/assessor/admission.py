@@ -64,7 +64,7 @@ def known(connection: sa.Connection, key: Key, now: datetime) -> str | None:
         return None
     if row.digest != key.digest:
         raise KeyReused(
-            f"idempotency key {key.key!r}: expected the request that it came with first, got another; "
+            f"idempotency key {key.key.rpartition(':')[2]!r}: expected the request that it came with first, got another; "
             "use a fresh key for each submission"
         )
     found: str = row.submission_id
