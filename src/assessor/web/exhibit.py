@@ -199,10 +199,9 @@ class Exhibit:
         # What was signed is never changed: only whether it is shown is asked again, by the award that did.
         if kept is None or not self._shows(str(kept.state), attempt_id):
             shown = self._resting_on(attempt_id)
-            made = site_files.of_evidence(
-                attempt_id, shown, self._parts, verifier=self._checked_at(f"evidence/{attempt_id}/")
-            )
-            kept = self._keep(key, shown[0].id, made)
+            verifier = self._checked_at(f"evidence/{attempt_id}/")
+            files = site_files.of_evidence(attempt_id, shown, self._parts, verifier=verifier)
+            kept = self._keep(key, shown[0].id, files)
         if rest.endswith("/pack.zip"):
             made = pack.of_attempt(attempt_id, self._parts, with_work=False)
             return {f"evidence/{attempt_id}/pack.zip": piece(made.dump())}
