@@ -64,8 +64,9 @@ def known(connection: sa.Connection, key: Key, now: datetime) -> str | None:
         return None
     if row.digest != key.digest:
         raise KeyReused(
-            f"idempotency key {key.key!r}: expected the request that it came with first, got another; "
-            "use a fresh key for each submission"
+            # As its client wrote it: what is before the colon is whose kind of client it was.
+            f"idempotency key {key.key.rpartition(':')[2]!r}: expected the request that it came with first, "
+            "got another; use a fresh key for each submission"
         )
     found: str = row.submission_id
     return found

@@ -99,6 +99,7 @@ def evidence_page(
     files: Sequence[str] = (),
     card: Card | None = None,
     pack: str | None = None,
+    verifier: str | None = None,
 ) -> str:
     """The page as HTML text.
 
@@ -111,6 +112,7 @@ def evidence_page(
         files: names of the submitted files, where they are to be listed.
         card: what a shared link shows, where it is published for a badge.
         pack: where all of it is in one file, below the page's folder, or None.
+        verifier: where it can be checked in a browser, or None.
 
     Raises:
         VerificationFailed: the record or the run is none.
@@ -133,6 +135,7 @@ def evidence_page(
         files=sorted(files),
         card=card,
         pack=pack,
+        verifier=verifier,
         brief=markdown(task.brief),
         rows=[
             _row(criterion, one, [test for test in parsed.tests if test.criterion == criterion.id])

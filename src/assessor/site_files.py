@@ -104,10 +104,20 @@ def of_award(row: AwardRow, parts: Parts, *, verifier: str | None = None) -> Ite
     yield from proofs.files(f"credentials/{row.id}{PROOF}", Kind.AWARD, row.id, str(row.credential))
 
 
-def of_evidence(attempt_id: str, shown: Iterable[AwardRow], parts: Parts) -> Iterator[File]:
-    """What is published of an attempt that these awards, all of them shown, rest on."""
+def of_evidence(
+    attempt_id: str, shown: Iterable[AwardRow], parts: Parts, *, verifier: str | None = None
+) -> Iterator[File]:
+    """What is published of an attempt that these awards, all of them shown, rest on.
+
+    Args:
+        attempt_id: which.
+        shown: the awards.
+        parts: the world.
+        verifier: where it can be checked in a browser, or None.
+    """
     issuer, _ = statuses.issuing(parts)
-    yield from evidence(attempt_id, shown, parts, issuer, Proofs(parts, _nothing), packed="pack.zip")
+    proofs = Proofs(parts, _nothing)
+    yield from evidence(attempt_id, shown, parts, issuer, proofs, packed="pack.zip", verifier=verifier)
 
 
 def is_shown(row: AwardRow) -> bool:
@@ -153,6 +163,7 @@ def evidence(
     proofs: Proofs,
     *,
     packed: str | None = None,
+    verifier: str | None = None,
 ) -> Iterator[File]:
     """The evidence of an attempt, which the awards `shown` rest on, with the log's proof of it.
 
@@ -172,7 +183,9 @@ def evidence(
         site=issuer.name,
         picture=f"{issuer.url}/achievements/{badge}.png",
     )
-    html = page.evidence_page(record, run, frozen=frozen, key_id=row.key_id, card=card, pack=packed)
+    html = page.evidence_page(
+        record, run, frozen=frozen, key_id=row.key_id, card=card, pack=packed, verifier=verifier
+    )
     found = {
         publish.RECORD: record,
         publish.RUN: run,

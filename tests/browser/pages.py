@@ -94,6 +94,7 @@ PAGES = (
     Page(name="review", path="/reviews/{open}", who="reviewer"),
     Page(name="awards", path="/awards", who="issuer"),
     Page(name="award", path="/awards/{revoked}", who="issuer"),
+    Page(name="award-orders", path="/awards/{award}", who="issuer"),
     Page(name="award-new", path="/awards/new", who="issuer"),
     Page(name="authoring", path="/authoring", who="author"),
     Page(name="authored-task", path="/authoring/median-stats", who="author"),

@@ -24,6 +24,7 @@ from assessor.sessions import LINK_PATH
 from assessor.signer import Purpose
 from assessor.store import AttemptState
 from assessor.users import Role, Scope, User
+from assessor.webhooks import TOLD
 from assessor.webhooks import Event as Told
 from tests import small, webbed
 
@@ -311,7 +312,7 @@ def _solution(task_id: str) -> Path:
 def _told(world: World) -> None:
     store, act = world.web.bench.parts.store, world.web.act()
     store.add_endpoint(
-        id="hook", url="https://hooks.example.org/assessor", secret="whsec_c2VjcmV0", events=Told, act=act
+        id="hook", url="https://hooks.example.org/assessor", secret="whsec_c2VjcmV0", events=TOLD, act=act
     )
     for name in ("message-1", "message-2"):
         store.tell(

@@ -189,6 +189,14 @@ def test_pack_of_evidence_alone_is_checked(browser: webbed.Browser, row: AwardRo
     assert outcomes(answer)["2"][0] == "✓ Holds"
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/index.html", "/pack.zip"])
+def test_link_to_evidence_is_checked(browser: webbed.Browser, row: AwardRow, ending: str) -> None:
+    address = f"https://bench.example/evidence/{row.attempts[0]}{ending}"
+    assert headline(send(browser, link=address)) == "✓ It holds"
+    page = browser.get(f"/evidence/{row.attempts[0]}/", headers={"Accept": "text/html"}).text
+    assert f'href="/verify?link=https%3A%2F%2Fbench.example%2Fevidence%2F{row.attempts[0]}%2F"' in page
+
+
 def test_badge_of_a_trial_holds_where_it_was_awarded(tmp_path: Path, network: exhibited.Elsewhere) -> None:
     def make(root: Path) -> Bench:
         bench = exhibited.make(root)

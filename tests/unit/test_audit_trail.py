@@ -80,7 +80,7 @@ WRITERS: dict[str, set[str] | str] = {
     "revoke": {"award.revoke"},
     "revoke_token": {"token.revoke"},
     "rotate_session": "people do it to themselves",
-    "session": "when it was used last",
+    "see": "when a session was used last",
     "set_active": {"user.enable", "user.disable"},
     "set_email": {"learner.email"},
     "set_endpoint": {"endpoint.change", "endpoint.enable", "endpoint.disable"},

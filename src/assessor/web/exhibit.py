@@ -189,15 +189,18 @@ class Exhibit:
             }
         issuer, _ = statuses.issuing(self._parts)
         state = (row, issuer, site_files.signed_at(row, self._parts))
-        verifier = None
-        if self._verifier is not None:
-            address = f"{issuer.url}/credentials/{row.id}.json"
-            verifier = f"{self._verifier}?link={quote(address, safe='')}"
+        verifier = self._checked_at(f"credentials/{row.id}.json")
         return self._made(
             f"credentials/{award_id}",
             state,
             lambda: site_files.of_award(row, self._parts, verifier=verifier),
         )
+
+    def _checked_at(self, path: str) -> str | None:
+        """Where what is at a path can be checked in a browser, or None."""
+        if self._verifier is None:
+            return None
+        return f"{self._verifier}?link={quote(f'{self._parts.issuer.url}/{path}', safe='')}"
 
     def _evidence(self, attempt_id: str, rest: str) -> dict[str, Piece]:
         key = f"evidence/{attempt_id}"
@@ -205,7 +208,9 @@ class Exhibit:
         # What was signed is never changed: only whether it is shown is asked again, by the award that did.
         if kept is None or not self._shows(str(kept.state), attempt_id):
             shown = self._resting_on(attempt_id)
-            kept = self._keep(key, shown[0].id, site_files.of_evidence(attempt_id, shown, self._parts))
+            verifier = self._checked_at(f"evidence/{attempt_id}/")
+            files = site_files.of_evidence(attempt_id, shown, self._parts, verifier=verifier)
+            kept = self._keep(key, shown[0].id, files)
         if rest.endswith("/pack.zip"):
             made = pack.of_attempt(attempt_id, self._parts, with_work=False)
             return {f"evidence/{attempt_id}/pack.zip": piece(made.dump())}

@@ -34,6 +34,7 @@ TAKES = reading.FILE_BYTES + 2 * 1024**2
 LINK_CHARS = 2000
 
 _CREDENTIAL = re.compile(r"/credentials/([A-Za-z0-9_-]{1,100})(\.(html|json|png|svg|zip))?")
+_EVIDENCE = re.compile(r"/evidence/([A-Za-z0-9_-]{1,100})(?:/|/index\.html|/pack\.zip)?")
 
 pages = router(PATH, include_in_schema=False)
 
@@ -178,11 +179,15 @@ def _linked(link: str, here: Context) -> bytes:
 
 
 def _ours(path: str, here: Context) -> bytes:
-    """A credential of our own, without a request to ourselves."""
-    found = _CREDENTIAL.fullmatch(path)
-    if found is None:
+    """A credential of our own, or the pack of a piece of evidence, without a request to ourselves."""
+    badge, work = _CREDENTIAL.fullmatch(path), _EVIDENCE.fullmatch(path)
+    if badge is not None:
+        name = f"credentials/{badge[1]}.json"
+    elif work is not None:
+        name = f"evidence/{work[1]}/pack.zip"
+    else:
         raise _NotGiven("There is no badge at that link.")
     try:
-        return here.exhibit.file(f"credentials/{found[1]}.json").data
+        return here.exhibit.file(name).data
     except NotFound as error:
         raise _NotGiven(str(error)) from error
