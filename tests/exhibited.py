@@ -18,7 +18,11 @@ from tests.small import Bench
 
 def make(root: Path) -> Bench:
     """The installation of `honours`, with a log; its store is the caller's to close."""
-    bench = honours.make_bench(root)
+    return logged(honours.make_bench(root), root)
+
+
+def logged(bench: Bench, root: Path) -> Bench:
+    """The same installation, with a log."""
     log = Log(
         database=bench.parts.store,
         signer=bench.parts.keyring.signer(Purpose.LOG),

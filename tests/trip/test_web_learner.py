@@ -14,7 +14,7 @@ import pytest
 from assessor import catalog, pipeline, settling, task
 from assessor.store import AttemptState
 from assessor.users import Role
-from tests import boxes, listening, small, webbed
+from tests import boxes, exhibited, listening, small, webbed
 
 pytestmark = pytest.mark.docker
 
@@ -55,6 +55,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webbed.Web]:
     with boxes.box() as box:
         bench = small.make_bench(root, box, tasks=tasks)
         bench.parts = replace(bench.parts, achievements=lambda: tasks.sound_achievements()[0])
+        # What is shown to everybody is on the way too.
+        bench = exhibited.logged(bench, root)
         with webbed.served(root, bench=bench, throttle=webbed.unlimited()) as found:
             yield found
 
