@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from playwright.sync_api import ViewportSize
 from starlette.routing import Match
 
 from assessor.web import access, app
 from assessor.web.access import Guarded
 from tests.browser.world import ADA, GRACE, World
 
-SCREEN = {"width": 1000, "height": 800}
+SCREEN = ViewportSize(width=1000, height=800)
 #: The narrowest that people have. Source: WCAG 2.2, 1.4.10 asks for 320.
-PHONE = {"width": 360, "height": 740}
-NARROWEST = {"width": 320, "height": 640}
+PHONE = ViewportSize(width=360, height=740)
+NARROWEST = ViewportSize(width=320, height=640)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Page:
         path: with names of `World.ids` and `World.secrets` in braces.
         who: a role, or a learner's address; None is anybody who is not signed in.
         status: of the answer.
+        part: what its picture is of, with all that is folded open, or empty: the page from its top.
         dark, phone: whether it has a picture of that kind too.
     """
 
@@ -37,6 +39,7 @@ class Page:
     path: str
     who: str | None = None
     status: int = 200
+    part: str = ""
     dark: bool = False
     phone: bool = False
 
@@ -71,6 +74,13 @@ PAGES = (
     Page(name="home-learner", path="/", who=ADA),
     Page(name="join-signed-in", path="{join}", who=ADA),
     Page(name="task-hand-in", path="/tasks/median-stats", who=ADA, phone=True),
+    Page(
+        name="hand-in",
+        path="/tasks/median-stats",
+        who=ADA,
+        part="section[aria-labelledby=hand-in]",
+        dark=True,
+    ),
     Page(name="work", path="/attempts", who=ADA),
     Page(name="attempt-queued", path="/attempts/{queued}", who=GRACE),
     Page(name="attempt-running", path="/attempts/{running}", who=GRACE),

@@ -14,16 +14,19 @@ HEIGHT = 1300
 COLOURS = 64
 
 
-def take(page: Page, path: Path) -> None:
-    """A picture of the page from its top, into this file."""
+def take(page: Page, path: Path, *, part: str = "") -> None:
+    """A picture into this file: of a part of the page, by its selector, or of the page from its top."""
+    if part:
+        _keep(page.locator(part).screenshot(animations="disabled"), path)
+        return
     size = page.viewport_size
     assert size is not None
     whole = page.evaluate("() => document.documentElement.scrollHeight")
-    data = page.screenshot(
-        full_page=True,
-        animations="disabled",
-        clip={"x": 0, "y": 0, "width": size["width"], "height": min(whole, HEIGHT)},
-    )
+    shown = {"x": 0, "y": 0, "width": size["width"], "height": min(whole, HEIGHT)}
+    _keep(page.screenshot(full_page=True, animations="disabled", clip=shown), path)  # type: ignore[arg-type]
+
+
+def _keep(data: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(io.BytesIO(data)) as picture:
         # Without dithering, which makes noise of flat colours and files of it.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import FilePayload, expect
 from playwright.sync_api import Page as Shown
-from playwright.sync_api import expect
 
 from tests import webbed
 from tests.browser import accessible, pictures
@@ -65,8 +65,8 @@ def _check(award: str) -> Callable[[Shown, World], None]:
 
 
 def _hand_in(page: Shown, _: World) -> None:
-    other = {"name": "other.py", "mimeType": "text/x-python", "buffer": b"x = 1\n"}
-    page.get_by_label("Choose files").set_input_files(other)  # type: ignore[arg-type]  a TypedDict
+    other = FilePayload(name="other.py", mimeType="text/x-python", buffer=b"x = 1\n")
+    page.get_by_label("Choose files").set_input_files(other)
     page.get_by_role("button", name="Hand in files").click()
 
 
@@ -164,5 +164,5 @@ def test_answer_is_told_to_everybody(
     assert accessible.violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert accessible.violations(page) == []
-    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    page.set_viewport_size(PHONE)
     assert not page.evaluate("() => document.scrollingElement.scrollWidth > innerWidth")

@@ -41,6 +41,8 @@ def test_page_loads_without_a_complaint(
     assert shown.locator("h1").count() == 1
     assert shown.title() != ""
     if pictures_at is not None:
+        if page.part:
+            window.unfold()
         take_pictures(page, shown, pictures_at)
     window.unfold()
 
@@ -50,8 +52,8 @@ def take_pictures(page: Page, shown: Shown, folder: Path) -> None:
     for name in pages.pictures(page):
         phone = name.endswith("-phone.webp")
         shown.emulate_media(color_scheme="dark" if name.endswith("-dark.webp") else "light")
-        shown.set_viewport_size(PHONE if phone else SCREEN)  # type: ignore[arg-type]  a TypedDict
-        pictures.take(shown, folder / name)
+        shown.set_viewport_size(PHONE if phone else SCREEN)
+        pictures.take(shown, folder / name, part=page.part)
 
 
 @every_page
@@ -79,7 +81,7 @@ def test_page_fits_a_phone(page: Page, site: World, open_window: Opening) -> Non
     shown = window.go(page.at(site), page.status)
     window.unfold()
     for size in (PHONE, NARROWEST):
-        shown.set_viewport_size({"width": size["width"], "height": size["height"]})
+        shown.set_viewport_size(size)
         # A phone shrinks a page that is too wide until it fits: its own width is then another.
         widths = shown.evaluate("() => [document.scrollingElement.scrollWidth, innerWidth]")
         assert max(widths) == size["width"], shown.evaluate(_WIDE, size["width"])
