@@ -80,7 +80,7 @@ def of_achievement(achievement_id: str, parts: Parts, tasks: Catalog) -> Iterato
 
 
 def of_award(row: AwardRow, parts: Parts, *, verifier: str | None = None) -> Iterator[File]:
-    """What is published of an award that is shown.
+    """What is published of an award that is shown, but its pictures: drawing them takes longer than the rest.
 
     Args:
         row: the award.
@@ -99,6 +99,7 @@ def of_award(row: AwardRow, parts: Parts, *, verifier: str | None = None) -> Ite
         signed_at(row, parts),
         verifier=verifier,
         packed=f"{row.id}.zip",
+        pictures=False,
     )
     proofs = Proofs(parts, _nothing)
     yield from proofs.files(f"credentials/{row.id}{PROOF}", Kind.AWARD, row.id, str(row.credential))
@@ -209,6 +210,7 @@ def award(
     *,
     verifier: str | None = None,
     packed: str | None = None,
+    pictures: bool = True,
 ) -> Iterator[File]:
     """The credential of an award, as it was signed (`data`), as a page and in pictures.
 
@@ -218,6 +220,7 @@ def award(
         at: where the issuer's DID document is, or None.
         as_of: when its status list was signed, or None.
         verifier, packed: what its page leads to, as `site_pages.credential` has it.
+        pictures: whether they are among it.
     """
     base = f"credentials/{row.id}"
     status = Status(
@@ -230,9 +233,15 @@ def award(
     )
     html = site_pages.credential(document, data, issuer, status, did_path=at, verifier=verifier, pack=packed)
     yield File(name=f"{base}.json", data=data)
-    yield File(name=f"{base}.svg", data=handout.svg(row, parts))
-    yield File(name=f"{base}.png", data=handout.png(row, parts))
+    if pictures:
+        yield from pictures_of(row, parts)
     yield File(name=f"{base}.html", data=html.encode())
+
+
+def pictures_of(row: AwardRow, parts: Parts) -> Iterator[File]:
+    """The pictures of an award that is shown, its credential in them."""
+    yield File(name=f"credentials/{row.id}.svg", data=handout.svg(row, parts))
+    yield File(name=f"credentials/{row.id}.png", data=handout.png(row, parts))
 
 
 def achievement(one: Achievement, issuer: Issuer, shelf: Shelf, listed: list[Listed]) -> Iterator[File]:

@@ -331,7 +331,7 @@ def test_record_is_named_by_its_page(row: AwardRow, browser: webbed.Browser) -> 
 
 
 def test_memory_is_bounded_and_everything_is_still_answered(web: webbed.Web, tmp_path: Path) -> None:
-    most = 300_000
+    most = 100_000
     small = Exhibit(
         parts=web.bench.parts, catalog=web.here.catalog, folder=tmp_path, verifier=None, most=most
     )
@@ -377,7 +377,7 @@ def test_evidence_that_another_process_hides_is_gone_with_the_next_request(
 ) -> None:
     row = rows["adder"]
     page = f"{evidence(row)}index.html"
-    assert [get(browser, page).status_code for _ in range(3)] == [200] * 3
+    assert get(browser, page).status_code == 200
     honours.earn(web.bench, learner="somebody else")
     assert web.here.exhibit.ready(page.removeprefix("/")) is not None, "its award is as it was"
     with contextlib.closing(honours.reopen(web.bench).parts.store) as other:
@@ -393,8 +393,7 @@ def test_what_was_seen_before_somebody_wrote_is_looked_at_again(
     web: webbed.Web, row: AwardRow, browser: webbed.Browser
 ) -> None:
     name = f"credentials/{row.id}.html"
-    for _ in range(2):
-        assert get(browser, f"/{name}").status_code == 200
+    assert get(browser, f"/{name}").status_code == 200
     assert web.here.exhibit.ready(name) is not None
     web.bench.parts.store.show_award(row.id, Visibility.PUBLIC)
     assert web.here.exhibit.ready(name) is None

@@ -4,7 +4,7 @@ Comes in: the name of a file of the published tree (`site` draws it). Goes out: 
 functions as the tree's. What was made is kept in memory, bounded, for as long as what it was made from stays
 as it is: who withdraws an award has withdrawn it with the next request.
 
-    credentials/<award>.*        kept while the award's row and its status list stay
+    credentials/<award>.*        kept while the award's row and its status list stay; pictures for themselves
     evidence/<attempt>/*         kept while an award that shows it does
     achievements/<id>.*          kept while the catalog and the awards of it stay
     index.html ...               likewise
@@ -36,6 +36,9 @@ BYTES = 32 * 1024**2
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _FILE = re.compile(r"([A-Za-z0-9_-]{1,100})(\.[a-z-]{2,12})")
 _TILE = re.compile(r"tile/(entries|[0-9]{1,2})(/x?[0-9]{3}){1,4}(\.p/[0-9]{1,3})?")
+
+#: What is drawn of an award: for itself, when somebody asks for it.
+PICTURES = frozenset({".svg", ".png"})
 
 #: Pages that list, beside those of single things.
 INDEXES = frozenset({"index.html", "credentials/index.html", "evidence/index.html"})
@@ -124,13 +127,15 @@ class Exhibit:
             AuthorError: the catalog cannot be read.
             BlobFault, KeyFault, StoreFault: what it is made from cannot be read.
         """
+        found = self._files(name)
         key = _single(name)
         kept = None if key is None else self._look(key)
-        # Asked before anything is read: who writes meanwhile makes it an old one.
-        mark = None if kept is None else self._mark(name, kept)
-        found = self._files(name)
-        if kept is not None and kept.files is found:
-            kept.mark = mark
+        if kept is not None and name in kept.files:
+            # The mark is older than the look at the rows that follows: who writes in between makes it differ.
+            mark = self._mark(name, kept)
+            found = self._files(name)
+            if kept.files is found:
+                kept.mark = mark
         piece = found.get(name)
         if piece is None:
             raise _none()
@@ -188,6 +193,12 @@ class Exhibit:
                 f"credentials/{award_id}.zip": piece(pack.of(row.id, self._parts, with_work=False).dump())
             }
         issuer, _ = statuses.issuing(self._parts)
+        if ending in PICTURES:
+            return self._made(
+                f"credentials/{award_id}.pictures",
+                (row, issuer),
+                lambda: site_files.pictures_of(row, self._parts),
+            )
         state = (row, issuer, site_files.signed_at(row, self._parts))
         verifier = self._checked_at(f"credentials/{row.id}.json")
         return self._made(
