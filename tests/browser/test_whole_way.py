@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import small, webbed
+from tests import ports, small, webbed
 from tests.browser import real
 from tests.browser.conftest import Opening
 from tests.browser.front import Front
@@ -25,8 +24,7 @@ JUDGED_MS = 180_000
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory, fronts: dict[str, Front]) -> Iterator[real.Served]:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    port = ports.free()
     with real.served(tmp_path_factory.mktemp("real"), port) as up:
         fronts[real.HOST].leads_to = port
         yield up

@@ -22,7 +22,7 @@ import pytest
 from assessor import health, healthserver, pipeline, queueserver, settings, testing, wiring
 from assessor.errors import SettingInvalid
 from assessor.health import Report, State
-from tests import small
+from tests import ports, small
 
 
 class Looked:
@@ -241,8 +241,7 @@ def test_queue_server_that_hangs_is_told_from_one_that_is_not_up(
 
 
 def test_process_ends_with_its_supervisor_and_tells_what_it_finds(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.free()
     gone = subprocess.Popen(["sleep", "0"])
     gone.wait()
     command = [sys.executable, "-m", "assessor", "--home", str(home), "health"]

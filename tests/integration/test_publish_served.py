@@ -14,15 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import honours
+from tests import honours, ports
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager
@@ -59,7 +53,7 @@ def fetched(url: str) -> tuple[bytes, str | None]:
 
 def test_published_tree_is_served_until_it_is_interrupted(tmp_path: Path) -> None:
     honours.write_catalog(tmp_path / "catalog")
-    port = free_port()
+    port = ports.free()
     with assessor(tmp_path, "publish", tmp_path / "site", "--serve", port) as process:
         page, origin = fetched(f"http://127.0.0.1:{port}/badges/")
         assert (b"Master of sums" in page, origin) == (True, "*")

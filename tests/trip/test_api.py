@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import small
+from tests import ports, small
 from tests.trip.shop import ROOT
-from tests.trip.test_cli_web import free_port, running
+from tests.trip.test_cli_web import running
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ def test_work_goes_from_a_command_line_to_a_server_and_comes_back_judged(tmp_pat
     token.chmod(0o600)
     work = tmp_path / "work"
     work.mkdir()
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{ports.free()}"
     told = ("--server", url, "--token-file", token)
     command = ("serve", "--address", url.removeprefix("http://"), "--workers", "1")
     with running(tmp_path, *command, ASSESSOR_SANDBOX="docker") as serve:

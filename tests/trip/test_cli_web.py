@@ -18,13 +18,7 @@ from queue import Queue
 import httpx
 import pytest
 
-from tests import small
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
+from tests import ports, small
 
 
 class Process:
@@ -85,7 +79,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_web_serves_alone_until_it_is_told_to_stop(root: Path) -> None:
-    port = free_port()
+    port = ports.free()
     with running(root, "web", "--address", f"127.0.0.1:{port}") as web:
         url = web.until(r"web application at (\S+)")[1]
         assert httpx.get(url).status_code == 200
@@ -103,7 +97,7 @@ def test_address_that_is_taken_is_told(root: Path) -> None:
 
 
 def test_serve_lets_the_first_admin_in_and_ends_in_order(root: Path) -> None:
-    port = free_port()
+    port = ports.free()
     command = ("serve", "--address", f"127.0.0.1:{port}", "--workers", "1", "--admin", "root@example.org")
     with running(root, *command) as serve:
         url = serve.until(r"assessor is up: (\S+),")[1]
@@ -124,7 +118,7 @@ def test_serve_lets_the_first_admin_in_and_ends_in_order(root: Path) -> None:
 
 
 def test_web_ends_with_its_supervisor(root: Path) -> None:
-    port = free_port()
+    port = ports.free()
     with running(root, "serve", "--address", f"127.0.0.1:{port}", "--workers", "1") as serve:
         serve.until("web application at")
         serve.process.kill()
@@ -141,7 +135,7 @@ def test_web_ends_with_its_supervisor(root: Path) -> None:
 
 def counted(root: Path, **environ: str) -> list[int]:
     """Statuses of requests for one client after another, as a proxy passes them on."""
-    port = free_port()
+    port = ports.free()
     told = {"ASSESSOR_WEB_URL": "https://learn.example", "ASSESSOR_WEB_RATE": "2/1h"} | environ
     with running(root, "web", "--address", f"127.0.0.1:{port}", **told) as web:
         web.until("web application at")

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from assessor import settings, wiring
+from tests import ports
 from tests.trip.shop import Forker, Said, Shop, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -76,8 +77,7 @@ class Small:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Small]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = ports.free()
     forker = Forker(tmp_path)
     shop = Shop(tmp_path, forker)
     shop.home.mkdir()
