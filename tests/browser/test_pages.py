@@ -1,4 +1,4 @@
-"""Every page in a browser: it loads without a complaint, can be used by everybody, and fits a phone."""
+"""Every page in a browser: it loads without a complaint, and fits a phone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page as Shown
 
-from tests.browser import accessible, pages, pictures
+from tests.browser import pages, pictures
 from tests.browser.conftest import Opening
 from tests.browser.pages import NARROWEST, PAGES, PHONE, SCREEN, Page
 from tests.browser.world import World
@@ -54,25 +54,6 @@ def take_pictures(page: Page, shown: Shown, folder: Path) -> None:
         shown.emulate_media(color_scheme="dark" if name.endswith("-dark.webp") else "light")
         shown.set_viewport_size(PHONE if phone else SCREEN)
         pictures.take(shown, folder / name, part=page.part)
-
-
-@every_page
-def test_page_breaks_no_rule_of_accessibility(page: Page, site: World, open_window: Opening) -> None:
-    window = open_window(cookies=page.cookies(site), viewport=SCREEN, bypass_csp=True)
-    shown = window.go(page.at(site), page.status)
-    window.unfold()
-    assert accessible.violations(shown) == []
-    shown.emulate_media(color_scheme="dark")
-    assert accessible.violations(shown) == []
-
-
-@pytest.mark.parametrize("path", ["/tasks", "/credentials/{award}"])
-def test_what_breaks_a_rule_is_found(path: str, site: World, open_window: Opening) -> None:
-    window = open_window(bypass_csp=True)
-    shown = window.go(path.format_map(site.ids))
-    shown.evaluate("() => { document.documentElement.lang = ''; document.title = ''; }")
-    rules = {one.partition(":")[0] for one in accessible.violations(shown)}
-    assert {"html-has-lang", "document-title"} <= rules
 
 
 @every_page
