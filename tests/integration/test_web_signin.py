@@ -25,10 +25,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webbed.Web]:
 @pytest.fixture
 def counted(web: webbed.Web) -> Iterator[None]:
     """Counts of requests that begin anew."""
-    before = web.here.throttle._counts
-    web.here.throttle._counts = Throttle(reads=None)._counts
+    before = web.here.throttle._own
+    web.here.throttle._own = Throttle(reads=None)._own
     yield
-    web.here.throttle._counts = before
+    web.here.throttle._own = before
 
 
 pytestmark = pytest.mark.usefixtures("counted")

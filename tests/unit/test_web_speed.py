@@ -16,6 +16,7 @@ from assessor.waiting import Rate
 from assessor.web.address import Site
 from assessor.web.context import Reread
 from assessor.web.headers import FIXED, Secured
+from assessor.web.pace import Pace
 from assessor.web.throttle import Throttle
 from tests import small
 
@@ -80,6 +81,23 @@ def test_answer_keeps_its_own_header_and_gets_the_others_once(name: str) -> None
     assert sorted(names) == sorted({*(one.lower().encode() for one in FIXED), *HEADERS})
     assert dict(sent)[b"cache-control"] == b"public"
     assert dict(sent)[b"x-request-id"] != b"mine"
+
+
+def test_pace_of_the_queue_is_asked_for_once_and_places_are_as_they_are(tmp_path: Path) -> None:
+    bench = small.make_bench(tmp_path, None, tasks=small.write_catalog(tmp_path / "catalog"))
+    _, first = bench.submit(learner="ada")
+    _, second = bench.submit(learner="ben")
+    kept, fresh = (Pace(bench.parts, every_s=every_s) for every_s in (3600.0, 0.0))
+    for pace in (kept, fresh):
+        found = pace.place(second.id)
+        assert found is not None
+        assert (found.position, found.workers) == (2, 0)
+    bench.parts.store.heartbeat("worker", host="here", pid=1, doing="", now=bench.clock())
+    bench.parts.store.claim(worker="worker", lease_s=30, now=bench.clock(), starve_s=600)
+    places = [pace.place(second.id) for pace in (kept, fresh)]
+    assert [(one.position, one.workers) for one in places if one is not None] == [(1, 0), (1, 1)]
+    assert kept.place(first.id) is None, "a worker has it"
+    bench.parts.store.close()
 
 
 HEADERS = (b"x-request-id", b"strict-transport-security")

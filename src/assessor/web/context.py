@@ -25,11 +25,13 @@ from assessor.settings import Settings
 from assessor.web.address import Site
 from assessor.web.exhibit import Exhibit
 from assessor.web.oidc import Provider
+from assessor.web.pace import Pace
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
 from assessor.web.watching import Watch
 
-#: How old what is known of a catalog's files may be, seconds: an author who saves one sees it by then.
+#: How old what is known of a catalog's files, and of how fast the queue moves, may be, seconds: an author who
+#: saves a file sees it by then.
 LOOKS_S = 1.0
 
 
@@ -49,6 +51,7 @@ class Context:
         hashing: held while a password is hashed: each takes 64 MiB, and all share this machine.
         new_secret: gives a fresh secret: 43 characters, 256 bits, safe in an address.
         uploads: folder in which uploads are kept while they are received.
+        pace: of the queue, for places in it.
         watch: the one reader of attempts that browsers follow.
         exhibit: what everybody may see.
         remote: gives what fetches the documents that a stranger's credential names.
@@ -66,6 +69,7 @@ class Context:
     hashing: threading.BoundedSemaphore
     new_secret: Callable[[], str]
     uploads: Path
+    pace: Pace
     watch: Watch
     exhibit: Exhibit
     remote: Callable[[], Remote]

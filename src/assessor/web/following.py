@@ -6,17 +6,16 @@ so that who has no scripts sees it too.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from assessor import jobs, judging, waiting
+from assessor import judging, waiting
 from assessor.errors import NotFound
 from assessor.parts import Parts
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState
-from assessor.waiting import Place
 from assessor.web import outcome
+from assessor.web.pace import Pace
 from assessor.web.progress import Progress, progress
 from assessor.web.rendering import Renderer
 from assessor.web.watching import View
@@ -42,45 +41,19 @@ def view(
     return View(text=renderer.render(TEMPLATE, **values(found)), over=found.over, data=told(found))
 
 
-class Pace:
-    """How fast the queue moves, as it was a moment ago: many who wait ask for it at once.
-
-    Args:
-        parts: the world.
-        every_s: how old it may be, seconds.
-    """
-
-    def __init__(self, parts: Parts, *, every_s: float) -> None:
-        self._parts = parts
-        self._every_s = every_s
-        self._kept: tuple[float, int, Sequence[tuple[str, float]]] | None = None
-
-    def place(self, attempt_id: str) -> Place | None:
-        """Where an attempt stands, or None where it is not queued.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
-        kept, now = self._kept, time.monotonic()
-        if kept is None or now - kept[0] >= self._every_s:
-            kept = self._kept = now, jobs.taking(self._parts), self._parts.store.runs()
-        return self._parts.store.place(attempt_id, workers=kept[1], runs=kept[2])
-
-
-def now(attempt: Attempt, parts: Parts, *, pace: Pace | None = None) -> Progress | None:
+def now(attempt: Attempt, parts: Parts, *, pace: Pace) -> Progress | None:
     """Where an attempt is, or None where nothing can be told any more: its learner was erased.
 
     Args:
         attempt: as it is.
         parts: the world.
-        pace: of the queue, where many ask; None: as it is now.
+        pace: of the queue.
     """
-    place_of = pace.place if pace is not None else lambda name: jobs.place(name, parts)
     try:
         submission = parts.store.submission(attempt.submission_id)
         frozen = judging.thaw(attempt.judged_with(submission), parts)
         lines = [] if attempt.state is AttemptState.QUEUED else parts.store.events(attempt.id)
-        place = place_of(attempt.id) if attempt.state is AttemptState.QUEUED else None
+        place = pace.place(attempt.id) if attempt.state is AttemptState.QUEUED else None
     except NotFound:
         return None
     return progress(attempt, frozen, [protocol.parse_event(line) for line in lines], place=place)

@@ -27,6 +27,7 @@ from assessor.web.api import live
 from assessor.web.context import LOOKS_S, Context, Reread
 from assessor.web.exhibit import Exhibit
 from assessor.web.oidc import Provider
+from assessor.web.pace import Pace
 from assessor.web.pages import verify
 from assessor.web.rendering import Renderer
 from assessor.web.throttle import Throttle
@@ -42,9 +43,6 @@ CLIENTS = 1000
 #: many are kept at the end of an arena.
 MALLOC = {-8: 2, -3: 128 * 1024, -1: 128 * 1024}
 
-#: How old what is known of the queue's pace may be, seconds.
-PACE_S = 2.0
-
 #: What a catalog is read anew for.
 CATALOG = ("tasks", "rubrics", "sandboxes", "badges", "issuer.yaml")
 
@@ -55,7 +53,7 @@ def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> C
     Args:
         config: its settings.
         parts: the world.
-        looks_s: how old what is known of the catalog's files may be, seconds.
+        looks_s: how old what is known of the catalog's files, and of the queue's pace, may be, seconds.
 
     Raises:
         SettingInvalid: ASSESSOR_WEB_URL is no origin.
@@ -71,7 +69,7 @@ def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> C
         site_name="Assessor" if parts.issuer.trial else parts.issuer.name,
         provider=None if config.oidc is None else config.oidc.name,
     )
-    pace = following.Pace(parts, every_s=PACE_S)
+    pace = Pace(parts, every_s=looks_s)
     return Context(
         settings=config,
         parts=parts,
@@ -84,6 +82,7 @@ def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> C
         hashing=threading.BoundedSemaphore(1),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
+        pace=pace,
         watch=Watch(
             glance=parts.store.glance,
             look=lambda attempt: following.view(attempt, parts, renderer, pace=pace, told=live.told),

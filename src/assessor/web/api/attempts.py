@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 from starlette.responses import Response
 
-from assessor import hosting, jobs, judging, publish
+from assessor import hosting, judging, publish
 from assessor.errors import NotFound
 from assessor.store import Attempt, AttemptState, EvidenceRow
 from assessor.users import Scope
@@ -201,7 +201,7 @@ def envelope(here: Here, visitor: _Visitor, attempt_id: Id) -> Response:
 
 def told(here: Context, one: Attempt) -> AttemptTold:
     """An attempt as it is told."""
-    place = jobs.place(one.id, here.parts) if one.state is AttemptState.QUEUED else None
+    place = here.pace.place(one.id) if one.state is AttemptState.QUEUED else None
     return AttemptTold(
         id=one.id,
         submission=one.submission_id,

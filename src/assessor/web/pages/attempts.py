@@ -87,7 +87,7 @@ def show(
         if attempt.state in (AttemptState.JUDGED, AttemptState.AWAITING_REVIEW):
             judged = judging.judge(attempt.id, here.parts)
             found = outcome.outcome(judging.feedback(judged), judged.frozen.rubric)
-    progress = None if found is not None else following.now(attempt, here.parts)
+    progress = None if found is not None else following.now(attempt, here.parts, pace=here.pace)
     if found is None and progress is None:
         raise NotFound("expected the id of an attempt of yours, got another")
     tries = here.parts.store.tries(
