@@ -19,8 +19,6 @@ from assessor.database import Database
 from assessor.errors import NotFound
 from assessor.schema import Attempt, AttemptState, EvidenceRow, Submission
 
-#: How many runs an expected time is made from.
-RUNS = 50
 #: How many of the newest runs are looked through for those of one task.
 LOOKED_AT = 100
 
@@ -188,7 +186,8 @@ class Attempts(Database):
     ) -> waiting.Place | None:
         """Where a queued attempt stands and how long it is to wait; None where it is not queued.
 
-        The time comes from the newest `RUNS` runs for the same task, or where there are none for any task.
+        The time comes from the newest `waiting.RUNS` runs for the same task, or where there are none
+        for any task.
 
         Args:
             attempt_id: which.
@@ -205,11 +204,12 @@ class Attempts(Database):
             position = leases.position(connection, attempt)
             task_id = read_submission(connection, attempt.submission_id).task_id
             runs = _runs_s(connection) if runs is None else runs
-        own = [seconds for task, seconds in runs if task == task_id]
-        expected_s = waiting.expected_s(
-            position, runs_s=own[:RUNS] or [seconds for _, seconds in runs[:RUNS]], workers=workers
-        )
-        return waiting.Place(position=position, workers=workers, expected_s=expected_s)
+        return waiting.place(position, task_id, runs=runs, workers=workers)
+
+    def queue(self, limit: int) -> tuple[tuple[str, str], ...]:
+        """Attempt and task of those that wait, in the order in which they are taken, at most `limit`."""
+        with self.reading() as connection:
+            return leases.waiting_line(connection, limit)
 
     def medians(self, *, last: int = 200) -> Mapping[str, float]:
         """Medians over the newest finished runs, milliseconds by phase, in the order of the phases.

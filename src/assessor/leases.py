@@ -333,6 +333,18 @@ def position(connection: sa.Connection, attempt: Attempt) -> int:
     return ahead + 1
 
 
+def waiting_line(connection: sa.Connection, limit: int) -> tuple[tuple[str, str], ...]:
+    """Attempt and task of those that wait, in the order in which they are taken, at most `limit`."""
+    query = (
+        sa.select(_A.id, schema.submissions.c.task_id)
+        .join(schema.submissions, schema.submissions.c.id == _A.submission_id)
+        .where(_A.state == AttemptState.QUEUED)
+        .order_by(*_ORDER)
+        .limit(limit)
+    )
+    return tuple((row.id, row.task_id) for row in connection.execute(query))
+
+
 def turn(connection: sa.Connection, learner_id: str, queue_class: Class) -> int:
     """The next turn of a learner in a class, noted as theirs; the caller has locked the learner.
 

@@ -21,6 +21,8 @@ class Class(StrEnum):
     REGRADE = "regrade"  #: runs again what was judged before
 
 
+#: How many runs an expected time is made from.
+RUNS = 50
 #: The classes that an author or an operator may ask for.
 ASKED = (Class.EXAM, Class.NORMAL, Class.PRACTICE)
 
@@ -65,6 +67,25 @@ def expected_s(position: int, *, runs_s: Sequence[float], workers: int) -> float
     if not runs_s or workers < 1:
         return None
     return statistics.median(runs_s) * math.ceil(position / workers)
+
+
+def place(position: int, task_id: str, *, runs: Sequence[tuple[str, float]], workers: int) -> Place:
+    """Where an attempt for a task stands that is at this position.
+
+    Args:
+        position: 1 for the one that is taken next.
+        task_id: of the task.
+        runs: task and seconds of runs of late, the newest first: the newest `RUNS` for the same task count,
+            or where there are none those for any task.
+        workers: how many take attempts, one at a time each.
+    """
+    own = [seconds for task, seconds in runs if task == task_id][:RUNS]
+    runs_s = own or [seconds for _, seconds in runs[:RUNS]]
+    return Place(
+        position=position,
+        workers=workers,
+        expected_s=expected_s(position, runs_s=runs_s, workers=workers),
+    )
 
 
 def words(found: Place) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from assessor import blobs, judging
-from assessor.errors import NotFound
+from assessor import blobs, judging, passwords
+from assessor.errors import AccountRefused, NotFound
 from assessor.waiting import Rate
 from assessor.web.address import Site
 from assessor.web.context import Reread
+from assessor.web.hashing import NICE, Hashing
 from assessor.web.headers import FIXED, Secured
 from assessor.web.pace import Pace
 from assessor.web.throttle import Throttle
@@ -83,8 +86,9 @@ def test_answer_keeps_its_own_header_and_gets_the_others_once(name: str) -> None
     assert dict(sent)[b"x-request-id"] != b"mine"
 
 
-def test_pace_of_the_queue_is_asked_for_once_and_places_are_as_they_are(tmp_path: Path) -> None:
+def test_places_are_those_of_a_moment_ago_and_of_whoever_came_since(tmp_path: Path) -> None:
     bench = small.make_bench(tmp_path, None, tasks=small.write_catalog(tmp_path / "catalog"))
+    store = bench.parts.store
     _, first = bench.submit(learner="ada")
     _, second = bench.submit(learner="ben")
     kept, fresh = (Pace(bench.parts, every_s=every_s) for every_s in (3600.0, 0.0))
@@ -92,12 +96,43 @@ def test_pace_of_the_queue_is_asked_for_once_and_places_are_as_they_are(tmp_path
         found = pace.place(second.id)
         assert found is not None
         assert (found.position, found.workers) == (2, 0)
-    bench.parts.store.heartbeat("worker", host="here", pid=1, doing="", now=bench.clock())
-    bench.parts.store.claim(worker="worker", lease_s=30, now=bench.clock(), starve_s=600)
-    places = [pace.place(second.id) for pace in (kept, fresh)]
-    assert [(one.position, one.workers) for one in places if one is not None] == [(1, 0), (1, 1)]
-    assert kept.place(first.id) is None, "a worker has it"
+        assert found == store.place(second.id, workers=0)
+    store.heartbeat("worker", host="here", pid=1, doing="", now=bench.clock())
+    store.claim(worker="worker", lease_s=30, now=bench.clock(), starve_s=600)
+    _, third = bench.submit(learner="cy")
+    places = [pace.place(one.id) for pace in (kept, fresh) for one in (second, third)]
+    assert [(one.position, one.workers) for one in places if one is not None] == [
+        *((2, 0), (2, 0)),  # the third is looked for by itself
+        *((1, 1), (2, 1)),
+    ]
+    assert fresh.place(first.id) is None, "a worker has it"
+    with pytest.raises(NotFound):
+        kept.place("nobody's")
+    store.close()
+
+
+def test_places_in_one_look_are_those_that_each_has_alone(tmp_path: Path) -> None:
+    bench = small.make_bench(tmp_path, None, tasks=small.write_catalog(tmp_path / "catalog"))
+    waiting = [bench.submit(learner=name)[1] for name in ("ada", "ben", "cy", "dee")]
+    pace = Pace(bench.parts, every_s=3600.0)
+    for one in waiting:
+        assert pace.place(one.id) == bench.parts.store.place(one.id, workers=0)
     bench.parts.store.close()
+
+
+def test_hash_is_made_by_a_thread_that_gives_way_alone() -> None:
+    hashing = Hashing()
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    at, thread = hashing(
+        lambda: (os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), threading.get_ident())
+    )
+    assert at == max(before, NICE)
+    assert thread != threading.get_native_id()
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    kept = hashing(passwords.hashed, "correct horse battery")
+    assert hashing(passwords.check, kept, "correct horse battery")
+    with pytest.raises(AccountRefused):
+        hashing(passwords.hashed, "short")
 
 
 HEADERS = (b"x-request-id", b"strict-transport-security")

@@ -24,6 +24,7 @@ from assessor.parts import Parts
 from assessor.settings import Settings
 from assessor.web.address import Site
 from assessor.web.exhibit import Exhibit
+from assessor.web.hashing import Hashing
 from assessor.web.oidc import Provider
 from assessor.web.pace import Pace
 from assessor.web.rendering import Renderer
@@ -48,7 +49,7 @@ class Context:
         renderer: makes pages of templates.
         throttle: counts requests.
         provider: whom people may sign in with beside their password, or None.
-        hashing: held while a password is hashed: each takes 64 MiB, and all share this machine.
+        hashing: hashes passwords, one at a time.
         new_secret: gives a fresh secret: 43 characters, 256 bits, safe in an address.
         uploads: folder in which uploads are kept while they are received.
         pace: of the queue, for places in it.
@@ -66,7 +67,7 @@ class Context:
     renderer: Renderer
     throttle: Throttle
     provider: Provider | None
-    hashing: threading.BoundedSemaphore
+    hashing: Hashing
     new_secret: Callable[[], str]
     uploads: Path
     pace: Pace

@@ -26,6 +26,7 @@ from assessor.web import address, app, following, signin
 from assessor.web.api import live
 from assessor.web.context import LOOKS_S, Context, Reread
 from assessor.web.exhibit import Exhibit
+from assessor.web.hashing import Hashing
 from assessor.web.oidc import Provider
 from assessor.web.pace import Pace
 from assessor.web.pages import verify
@@ -79,7 +80,7 @@ def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> C
         renderer=renderer,
         throttle=Throttle(reads=config.web_rate, redis_url=config.redis_url),
         provider=provider,
-        hashing=threading.BoundedSemaphore(1),
+        hashing=Hashing(),
         new_secret=lambda: secrets.token_urlsafe(32),
         uploads=config.spool / "web",
         pace=pace,

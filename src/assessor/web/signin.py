@@ -67,8 +67,7 @@ def sign_in(
     user = here.parts.store.user_by_email(email)
     # Nobody's is asked for too, and compared with: the time that it takes must not tell.
     stored = here.parts.store.password_of("" if user is None else user.id)
-    with here.hashing:
-        right = passwords.check(stored, password)
+    right = here.hashing(passwords.check, stored, password)
     if not right or user is None or stored is None or not user.active:
         log.info("somebody was not signed in", address=visitor.address)
         return rendering.page(
@@ -305,8 +304,7 @@ def _known(here: Context, visitor: Visitor, person: Person, link: str) -> User:
 
 
 def _hashed(here: Context, password: str) -> str:
-    with here.hashing:
-        return passwords.hashed(password)
+    return here.hashing(passwords.hashed, password)
 
 
 def inside(path: str) -> str:

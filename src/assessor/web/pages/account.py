@@ -58,8 +58,7 @@ def password(
     if problem is not None:
         return _page(request, here, visitor, problems={"current": problem})
     try:
-        with here.hashing:
-            chosen = passwords.hashed(password)
+        chosen = here.hashing(passwords.hashed, password)
     except AccountRefused as refused:
         return _page(request, here, visitor, problems={"password": str(refused)})
     held = None if visitor.session is None else visitor.session.id
@@ -149,8 +148,7 @@ def _not_them(here: Context, visitor: Visitor, current: str) -> str | None:
             None if fresh else "expected a sign-in of the last 15 minutes: sign out, sign in, and try again"
         )
     here.throttle.guess(visitor.address, user.email.casefold())
-    with here.hashing:
-        right = passwords.check(kept, current)
+    right = here.hashing(passwords.check, kept, current)
     return None if right else "expected the password that you sign in with now, got another"
 
 
