@@ -173,13 +173,16 @@ def test_badge_whose_evidence_is_withheld_is_told_without_it(
         assert said["12"] == said["13"] == ("Not asked", kept)
         assert said["14"] == ("Not asked", f"{kept}; the log has the award")
         assert headline(answer) == "✓ It holds"
+        assert "Not all that it rests on was looked at" in answer.text
     answer = send(browser, link=f"https://bench.example/evidence/{row.attempts[0]}/")
     assert answer.status_code == 422
     assert "does not show it any more" in answer.text
     # What was changed is told all the same.
     assert refused(send(browser, file=data.replace(b"Adder", b"Adden"))) == "6"
     store.show_evidence(row.id, {row.attempts[0]: True}, now=now)
-    assert outcomes(send(browser, file=data))["12"][0] == "✓ Holds"
+    answer = send(browser, file=data)
+    assert outcomes(answer)["12"][0] == "✓ Holds"
+    assert "Not all that it rests on" not in answer.text
 
 
 def test_older_revision_is_told_by_its_own_proof(

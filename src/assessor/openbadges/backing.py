@@ -88,7 +88,7 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
         mend = "--online fetches it, a pack has it" if fetched else "it has no address; a pack has it"
         told = left_open(f"{'; '.join(missing)} ({mend})")
     elif withheld:
-        rest = f"; {checked} others are, byte for byte, those that were signed for" if checked else ""
+        rest = f"; {checked} of its files are those that were signed for" if checked else ""
         told = unasked(f"{_kept(withheld)}{rest}")
     elif checked:
         told = held(f"{checked} of its files are, byte for byte, those that were signed for")

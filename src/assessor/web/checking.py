@@ -126,6 +126,11 @@ class Answer:
         """Whether it is by somebody whom this installation knows: by itself. Evidence alone always is."""
         return all(one.stands is Stands.HELD for one in self.lines if one.name == "issuer")
 
+    @property
+    def withheld(self) -> bool:
+        """Whether evidence was not looked at, since the learner keeps it to themselves."""
+        return any(one.stands is Stands.UNASKED for one in self.lines if one.name == "evidence")
+
     def dump(self) -> dict[str, Any]:
         """The same as JSON values."""
         return {
