@@ -271,6 +271,7 @@ def test_evidence_that_is_withheld_is_gone_with_the_next_request_and_its_badge_s
         assert words in text
         assert f"evidence/{attempt}" not in text
         assert "Bound to these bytes" in text
+        assert "to check it offline, but for what the learner keeps to themselves." in text
     assert browser.get(f"/credentials/{row.id}.json").content == signed
     with zipfile.ZipFile(io.BytesIO(browser.get(f"/credentials/{row.id}.zip").content)) as packed:
         assert [name for name in packed.namelist() if attempt in name] == []
@@ -278,6 +279,7 @@ def test_evidence_that_is_withheld_is_gone_with_the_next_request_and_its_badge_s
     store.show_evidence(row.id, {attempt: True}, now=now)
     assert {browser.get(f"{evidence(row)}{name}").status_code for name in files} == {200}
     assert words not in get(browser, badge).text
+    assert "to check it offline." in get(browser, badge).text
     assert f"evidence/{attempt}" in get(browser, badge).text
 
 
