@@ -29,7 +29,6 @@ from assessor.database import Database
 from assessor.errors import AwardOvertaken, NotFound
 
 _W = ledger.awards.c
-_ONE = sa.select(ledger.awards).where(_W.id == sa.bindparam("award"))
 _N = ledger.award_changes.c
 _D = ledger.due.c
 _A = schema.attempts.c
@@ -48,7 +47,7 @@ class Change(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who may see an award, and the evidence that it rests on, where they are published."""
+    """Who may see an award where it is published, and the evidence behind it that is not withheld."""
 
     PUBLIC = "public"  #: anybody: the achievement's page lists it
     LINK = "link"  #: whoever was given its link; nothing lists it
@@ -136,10 +135,6 @@ class Awards(Database):
         """
         with self.reading() as connection:
             return read_award(connection, award_id)
-
-    def award_as_kept(self, award_id: str) -> tuple[Any, ...] | None:
-        """The row of an award, to be compared with itself of before; None where that cannot be told."""
-        return self.peek(_ONE, award=award_id)
 
     def awards(
         self,

@@ -54,14 +54,34 @@ def publish_(config: Settings, target: Path, port: int | None, as_json: bool) ->
 @click.command()
 @click.argument("award")
 @click.argument("who", type=click.Choice([one.value for one in Visibility]))
+@click.option(
+    "--evidence",
+    "attempt",
+    metavar="ATTEMPT",
+    help="Only this piece of its evidence: link, where the award is, or private.",
+)
 @as_json
 @click.pass_obj
-def visibility(config: Settings, award: str, who: str, as_json: bool) -> None:
+def visibility(config: Settings, award: str, who: str, attempt: str | None, as_json: bool) -> None:
     """Say who may see AWARD once it is published: anybody, whoever has its link, or nobody."""
+    if attempt is not None:
+        _evidence(config, award, attempt, Visibility(who), as_json)
+        return
     with wiring.parts(config, boxed=False) as parts:
         row = parts.store.show_award(award, Visibility(who))
     values = {"award": row.id, "visibility": row.visibility.value}
     _print(as_json, values, f"award {row.id} is {row.visibility.value} from the next assessor publish on")
+
+
+def _evidence(config: Settings, award: str, attempt: str, who: Visibility, as_json: bool) -> None:
+    if who is Visibility.PUBLIC:
+        raise click.UsageError("expected link or private for evidence, which nothing lists, got public")
+    shown = who is Visibility.LINK
+    with wiring.parts(config, boxed=False) as parts:
+        parts.store.show_evidence(award, {attempt: shown}, now=parts.clock())
+    values = {"award": award, "evidence": attempt, "shown": shown}
+    words = "shown where the award is" if shown else "kept by its learner"
+    _print(as_json, values, f"evidence of {attempt} is {words} from the next assessor publish on")
 
 
 def _serve(target: Path, *, port: int, prefix: str, talk: Console) -> None:

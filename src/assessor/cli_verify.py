@@ -147,8 +147,11 @@ def reproduce_(context: click.Context, what: str, attempt: str | None, as_json: 
 def export_pack(context: click.Context, what: str, target: Path, with_work: bool, as_json: bool) -> None:
     """Write WHAT (an award's or an attempt's id) to TARGET, with all that it takes to check it offline."""
     with wiring.parts(context.obj, boxed=False) as parts:
-        data = pack.of(what, parts, with_work=with_work).dump()
+        made = pack.of(what, parts, with_work=with_work)
+    data = made.dump()
     pack.write(target, data)
+    for attempt in made.withheld:
+        click.echo(f"left out, since the learner keeps it to themselves: evidence of {attempt}", err=True)
     if as_json:
         click.echo(
             json.dumps({"pack": str(target), "bytes": len(data), "digest": digest.sha256(data)}, indent=2)

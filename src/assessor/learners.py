@@ -3,12 +3,12 @@
 Comes in: the name that the operator calls a learner by. Goes out: plain data for an export, and for an
 erasure the list of blobs to remove; the files themselves are left to `personal`.
 
-What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed
-record with a commitment that nobody can open any more, since its salt is gone; the lines of the audit trail
-with ids alone. What goes: name, salt, address, their account with all that it opens and belongs to, the
-messages that told of them, events (they hold what the learner's work printed), reviewers' comments and
-remarks, the private reports, the files, the credentials of their awards. An award's row stays without them:
-whoever was given a credential has it still, and its bit can be set.
+What erasing leaves: the rows of submissions, attempts and evidence with their digests, and the signed record
+with a commitment that nobody can open any more, since its salt is gone; the lines of the audit trail with ids
+alone. What goes: name, salt, address, their account with all that it opens and belongs to, the messages that
+told of them, events (they hold what the learner's work printed), reviewers' comments and remarks, what they
+kept to themselves, the private reports, the files, the credentials of their awards. An award's row stays
+without them: whoever was given a credential has it still, and its bit can be set.
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ class Learners(Database):
                         **_plain(row),
                         "attempts": _attempts(connection, row.id),
                         "remarks": _remarks(connection, row.id),
+                        "withheld": _withheld(connection, row.id),
                     }
                     for row in connection.execute(
                         sa.select(schema.submissions).where(_S.learner_id == learner.id).order_by(_S.seq)
@@ -189,7 +190,8 @@ class Learners(Database):
                 schema.marks.update().where(schema.marks.c.attempt_id.in_(theirs)).values(comment="")
             )
             handed_in = sa.select(_S.id).where(_S.learner_id == learner.id)
-            connection.execute(schema.remarks.delete().where(schema.remarks.c.submission_id.in_(handed_in)))
+            for table in (schema.remarks, schema.withheld):
+                connection.execute(table.delete().where(table.c.submission_id.in_(handed_in)))
             connection.execute(schema.attempts.update().where(_A.id.in_(theirs)).values(report=None))
             connection.execute(
                 schema.learners.update().where(_L.id == learner.id).values(name=None, salt=None, email=None)
@@ -302,6 +304,12 @@ def _remarks(connection: sa.Connection, submission_id: str) -> list[dict[str, An
     table = schema.remarks
     query = sa.select(table).where(table.c.submission_id == submission_id).order_by(table.c.seq)
     return [_plain(row) for row in connection.execute(query)]
+
+
+def _withheld(connection: sa.Connection, submission_id: str) -> dict[str, Any] | None:
+    table = schema.withheld
+    row = connection.execute(sa.select(table).where(table.c.submission_id == submission_id)).first()
+    return None if row is None else _plain(row)
 
 
 def _plain(row: sa.Row[Any] | Mapping[str, Any]) -> dict[str, Any]:

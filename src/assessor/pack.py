@@ -102,12 +102,15 @@ class Pack:
     Attributes:
         files: content by path, `pack.json` apart.
         credential, attempts, names: as in `Index`.
+        withheld: ids of attempts that were left out, as their learner keeps them to themselves; who reads a
+            pack is not told.
     """
 
     files: Mapping[str, bytes]
     attempts: tuple[str, ...]
     credential: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
 
     def dump(self) -> bytes:
         """The pack as one file, always the same bytes for the same content."""
@@ -196,6 +199,8 @@ def write(target: Path, data: bytes) -> None:
 def of(what: str, parts: Parts, *, with_work: bool) -> Pack:
     """The pack of an award, or of an attempt alone, by its id.
 
+    That of an award is without the evidence that its learner keeps to themselves, whoever makes it.
+
     Raises:
         NotFound: there is neither of this id, or nothing of it to pack.
         BlobFault: something of it cannot be read.
@@ -221,7 +226,9 @@ def of(what: str, parts: Parts, *, with_work: bool) -> Pack:
     if listed.body is not None:
         files[f"status/{listed.id}.json"] = listed.body
     named = {reading.text_of(one) for one in reading.many(document.get("evidence"))}
-    for attempt in row.attempts:
+    withheld = parts.store.withheld(row.attempts)
+    attempts = tuple(one for one in row.attempts if one not in withheld)
+    for attempt in attempts:
         files |= _evidence(attempt, parts, with_work=with_work)
         if with_work:
             names |= {
@@ -230,7 +237,13 @@ def of(what: str, parts: Parts, *, with_work: bool) -> Pack:
             }
         if (own := credential.evidence_id(parts.issuer, attempt)) in named:
             names[own] = f"evidence/{attempt}/{publish.RECORD}"
-    return Pack(files=files | _public(parts), credential=path, attempts=row.attempts, names=names)
+    return Pack(
+        files=files | _public(parts),
+        credential=path,
+        attempts=attempts,
+        names=names,
+        withheld=tuple(one for one in row.attempts if one in withheld),
+    )
 
 
 def of_attempt(attempt: str, parts: Parts, *, with_work: bool) -> Pack:

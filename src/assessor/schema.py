@@ -5,7 +5,8 @@ migrations are `migrations/versions/`; a test holds that the two agree. Reading 
 `store` and the files it is made of (`leases`, `learners`).
 
     learners ──< submissions ──< attempts ──< events, runs, marks
-       └──< turns    └──< remarks    └──── evidence
+       └──< turns    ├──< remarks    └──── evidence
+                     └─── withheld
     keys, workers, counters, doomed: on their own
 
 Rows are ordered by sequence numbers that the database gives, never by times: a clock can be set back.
@@ -25,7 +26,7 @@ import sqlalchemy as sa
 from assessor.waiting import Class
 
 #: The migration that these tables come from; a database that says so needs none.
-REVISION = "0006"
+REVISION = "0007"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -273,6 +274,14 @@ remarks = sa.Table(
     sa.Column("reviewer", sa.String, nullable=False),
     sa.Column("made_at", Moment, nullable=False),
     sa.Index(None, "submission_id"),
+)
+
+#: Submissions whose evidence their learners keep to themselves, and since when.
+withheld = sa.Table(
+    "withheld",
+    metadata,
+    sa.Column("submission_id", sa.ForeignKey("submissions.id"), primary_key=True),
+    sa.Column("since", Moment, nullable=False),
 )
 
 #: The public half of every key that ever signed here. `purpose` is `engine`, `issuer` or `log`; `pem` is null

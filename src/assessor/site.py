@@ -14,7 +14,8 @@ Comes in: store, blobs, keys, log, and the catalog. Goes out:
     _headers  .htaccess  nginx.conf.example for servers
 
 How much of an award is in it is its `Visibility`. By its link alone a credential is found by nobody who was
-not given it: its name is random, and no list names it. Evidence is there where an award that rests on it is.
+not given it: its name is random, and no list names it. Evidence is there where an award that rests on it is,
+unless its learner keeps it to themselves.
 
 Nothing in it is private: no name, no address, no submission, no hidden test. Credentials and leaves of the
 log hold salted hashes, records hold digests and counts. What is in a file is left to
@@ -79,8 +80,9 @@ def files(parts: Parts, tasks: Catalog, *, there: There) -> Iterator[File]:
     proofs = site_files.Proofs(parts, there)
     yield File(name="log.vkey", data=f"{proofs.vkey}\n".encode())
     backed: dict[str, list[AwardRow]] = {}
+    withheld = parts.store.withheld()
     for row in shown:
-        for attempt_id in row.attempts:
+        for attempt_id in set(row.attempts) - withheld:
             backed.setdefault(attempt_id, []).append(row)
     for attempt_id in sorted(backed):
         yield from site_files.evidence(attempt_id, backed[attempt_id], parts, issuer, proofs)
@@ -89,7 +91,8 @@ def files(parts: Parts, tasks: Catalog, *, there: There) -> Iterator[File]:
     for row in shown:
         data = parts.blobs.get(str(row.credential))
         document = json.loads(data)
-        yield from site_files.award(row, data, document, parts, issuer, at, signed_at.get(row.status_list))
+        as_of = signed_at.get(row.status_list)
+        yield from site_files.award(row, data, document, parts, issuer, at, as_of, withheld=withheld)
         yield from proofs.files(f"credentials/{row.id}{PROOF}", Kind.AWARD, row.id, str(row.credential))
         if row.visibility is Visibility.PUBLIC and row.revoked_at is None:
             listed.append((row, site_files.listed_of(row, document)))

@@ -8,7 +8,7 @@ that are asked for, by the functions `of_...`: the same bytes, but that its page
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,12 +79,15 @@ def of_achievement(achievement_id: str, parts: Parts, tasks: Catalog) -> Iterato
             return
 
 
-def of_award(row: AwardRow, parts: Parts, *, verifier: str | None = None) -> Iterator[File]:
+def of_award(
+    row: AwardRow, parts: Parts, *, withheld: Set[str], verifier: str | None = None
+) -> Iterator[File]:
     """What is published of an award that is shown, but its pictures: drawing them takes longer than the rest.
 
     Args:
         row: the award.
         parts: the world.
+        withheld: attempts whose evidence their learners keep to themselves.
         verifier: where it can be checked in a browser, or None.
     """
     issuer, _ = statuses.issuing(parts)
@@ -97,6 +100,7 @@ def of_award(row: AwardRow, parts: Parts, *, verifier: str | None = None) -> Ite
         issuer,
         did_path_of(issuer),
         signed_at(row, parts),
+        withheld=withheld,
         verifier=verifier,
         packed=f"{row.id}.zip",
         pictures=False,
@@ -111,7 +115,7 @@ def of_evidence(
     """What is published of an attempt that these awards, all of them shown, rest on.
 
     Args:
-        attempt_id: which.
+        attempt_id: which; its learner shows it (`Store.withheld`).
         shown: the awards.
         parts: the world.
         verifier: where it can be checked in a browser, or None.
@@ -122,7 +126,7 @@ def of_evidence(
 
 
 def is_shown(row: AwardRow) -> bool:
-    """Whether what an award is, and what it rests on, is published."""
+    """Whether what an award is, and what it rests on but for what is withheld, is published."""
     return row.credential is not None and row.visibility is not Visibility.PRIVATE
 
 
@@ -208,6 +212,7 @@ def award(
     at: str | None,
     as_of: datetime | None,
     *,
+    withheld: Set[str],
     verifier: str | None = None,
     packed: str | None = None,
     pictures: bool = True,
@@ -219,6 +224,7 @@ def award(
         parts, issuer: the world, and who awards.
         at: where the issuer's DID document is, or None.
         as_of: when its status list was signed, or None.
+        withheld: attempts whose evidence their learners keep to themselves; of other awards as well.
         verifier, packed: what its page leads to, as `site_pages.credential` has it.
         pictures: whether they are among it.
     """
@@ -226,7 +232,8 @@ def award(
     status = Status(
         id=row.id,
         achievement_id=row.achievement_id,
-        attempts=frozenset(row.attempts),
+        attempts=frozenset(row.attempts) - withheld,
+        withheld=frozenset(row.attempts) & withheld,
         listed=row.visibility is Visibility.PUBLIC,
         revoked_at=row.revoked_at,
         as_of=as_of,

@@ -67,6 +67,7 @@ class Status:
         id: of the award.
         achievement_id: of what it was awarded for.
         attempts: ids of the attempts whose evidence is published.
+        withheld: ids of those whose evidence the learner keeps to themselves.
         listed: whether it may be found by people who were not given its link.
         revoked_at: when it was revoked, or None.
         as_of: when its status list was signed, or None where there is none.
@@ -75,6 +76,7 @@ class Status:
     id: str
     achievement_id: str
     attempts: frozenset[str]
+    withheld: frozenset[str]
     listed: bool
     revoked_at: datetime | None
     as_of: datetime | None
@@ -99,11 +101,12 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Backing:
-    """One piece of evidence."""
+    """One piece of evidence; `withheld` where the learner keeps it to themselves."""
 
     name: str
     narrative: str
     link: str | None
+    withheld: bool
     digest: str | None
 
 
@@ -351,6 +354,7 @@ def _backing(one: Mapping[str, Any], status: Status, who: Issuer) -> Backing:
         name=str(one.get("name", "")),
         narrative=str(one.get("narrative", "")),
         link=link,
+        withheld=any(f"/evidence/{each}/" in name for each in status.withheld),
         digest=one.get("digestSRI"),
     )
 

@@ -4,7 +4,8 @@ Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Larg
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
 This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what
-learners see of their own in `coursework`, what reviewers say of lines in `remarks`, what workers do to
+learners see of their own in `coursework`, what reviewers say of lines in `remarks`, which evidence
+they keep to themselves in `withheld`, what workers do to
 attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
 have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`, what
 was judged again on another version of its task in `regrades`. People are in `users`, `cohorts`,
@@ -48,6 +49,7 @@ from assessor.schema import (
 from assessor.users import Users
 from assessor.waiting import Class, Rate
 from assessor.webhooks import Webhooks
+from assessor.withheld import Withheld
 
 __all__ = [
     "OPEN",
@@ -75,6 +77,7 @@ class Store(
     Coursework,
     Leases,
     Remarks,
+    Withheld,
     Learners,
     Passes,
     Awards,

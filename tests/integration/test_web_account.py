@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,35 @@ def test_badges_are_shown_taken_away_and_hidden_by_their_owner_alone(web: webbed
     assert f"credentials/{row.id}.html" not in browser.get("/badges").text
     odd = browser.post(f"/badges/{row.id}/visibility", page="/badges", visibility="everyone")
     assert odd.status_code == 422
+
+
+def test_each_piece_of_evidence_is_shown_or_kept_by_its_learner(web: webbed.Web) -> None:
+    user, store = web.user(Role.LEARNER), web.bench.parts.store
+    browser, other = web.signed_in(user=user), web.signed_in(Role.LEARNER)
+    attempt = judged(web, browser, 3)
+    row = store.awards_of(user.learner_id or "")["adder"]
+    form, box = f"/badges/{row.id}/visibility", re.compile(rf'name="shown" value="{attempt}"( checked)?>')
+    assert set(box.findall(browser.get("/badges").text)) == {" checked"}
+    told = {"visibility": "link", "evidence": attempt}
+    assert other.post(form, page="/account", **told).status_code == 404
+    assert store.withheld() == frozenset()
+    assert browser.post(form, page="/badges", **told).status_code == 303
+    assert store.withheld() == {attempt}
+    text = browser.get("/badges").text
+    assert set(box.findall(text)) == {""}, "of every badge that rests on it"
+    assert "you keep its evidence to yourself" in text
+    text = browser.get(f"/attempts/{attempt}").text
+    assert "you keep it to yourself" in text
+    assert f"/evidence/{attempt}/" not in text
+    # A form that was opened before there was a piece says nothing of it.
+    browser.post(form, page="/badges", visibility="public")
+    assert (store.withheld(), store.award(row.id).visibility) == ({attempt}, Visibility.PUBLIC)
+    odd = browser.post(form, page="/badges", visibility="private", evidence="another")
+    assert odd.status_code == 404
+    assert store.award(row.id).visibility is Visibility.PUBLIC, "all or nothing"
+    browser.post(form, page="/badges", shown=attempt, **told)
+    assert store.withheld() == frozenset()
+    assert f'href="/evidence/{attempt}/"' in browser.get(f"/attempts/{attempt}").text
 
 
 # The account.

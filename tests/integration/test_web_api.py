@@ -388,6 +388,16 @@ def test_issuer_awards_and_revokes_and_the_learner_says_who_sees_it(web: webbed.
     changed = ada("PATCH", f"/awards/{own['id']}", json={"visibility": "private"})
     assert changed.json()["visibility"] == "private"
     assert issuer("PATCH", f"/awards/{own['id']}", json={"visibility": "public"}).status_code == 403
+    assert (own["withheld"], changed.json()["withheld"]) == ([], [])
+    kept = ada("PATCH", f"/awards/{own['id']}", json={"withheld": own["attempts"]}).json()
+    assert (kept["withheld"], kept["visibility"]) == (own["attempts"], "private"), "what is not named stays"
+    assert ada("PATCH", f"/awards/{own['id']}", json={"visibility": "link"}).json()["withheld"] != []
+    for told in (ada.get("/me/awards"), issuer.get("/awards")):
+        assert [one["withheld"] for one in told.json()["items"]] == [own["attempts"]]
+    assert ada("PATCH", f"/awards/{own['id']}", json={"withheld": ["another"]}).status_code == 404
+    assert issuer("PATCH", f"/awards/{own['id']}", json={"withheld": []}).status_code == 403
+    assert ada.get(f"/awards/{own['id']}").json()["withheld"] == own["attempts"]
+    assert ada("PATCH", f"/awards/{own['id']}", json={"withheld": []}).json()["withheld"] == []
     listed = issuer.get(f"/awards?achievement={own['achievement']}").json()["items"]
     assert [(one["id"], one["learner"]) for one in listed] == [(own["id"], "ada@example.org")]
     credential = ada.get(f"/awards/{own['id']}/credential")

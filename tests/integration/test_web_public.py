@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -243,6 +245,54 @@ def test_award_that_is_taken_back_is_gone_with_the_next_request(
     web.bench.parts.store.show_award(rows["adder"].id, Visibility.LINK)
     assert browser.get(evidence(rows["adder"])).status_code == 200
     assert browser.get(f"/credentials/{rows['master'].id}").status_code == 410
+
+
+def test_evidence_that_is_withheld_is_gone_with_the_next_request_and_its_badge_says_so(
+    web: webbed.Web, rows: dict[str, AwardRow], browser: webbed.Browser
+) -> None:
+    row, words = rows["adder"], "The learner keeps this piece of evidence to themselves"
+    attempt, page, badge = row.attempts[0], f"{evidence(row)}index.html", f"/credentials/{row.id}.html"
+    files = ("", "index.html", "record.json", "run.json", "evidence.dsse", "pack.zip")
+    assert [get(browser, page).status_code for _ in range(3)] == [200] * 3
+    assert web.here.exhibit.ready(page.removeprefix("/")) is not None
+    assert words not in get(browser, badge).text
+    signed = browser.get(f"/credentials/{row.id}.json").content
+    store, now = web.bench.parts.store, web.bench.clock()
+    store.show_evidence(row.id, {attempt: False}, now=now)
+    assert web.here.exhibit.ready(page.removeprefix("/")) is None
+    for name in files:
+        answer = browser.get(f"{evidence(row)}{name}")
+        assert answer.status_code == 410, name
+        assert "does not show it any more" in answer.text
+        assert "no-store" in answer.headers["cache-control"]
+    # Whichever award rests on it says so, leads nowhere, and is what it was.
+    for one in (row, rows["master"]):
+        text = get(browser, f"/credentials/{one.id}.html").text
+        assert words in text
+        assert f"evidence/{attempt}" not in text
+        assert "Bound to these bytes" in text
+        assert "to check it offline, but for what the learner keeps to themselves." in text
+    assert browser.get(f"/credentials/{row.id}.json").content == signed
+    with zipfile.ZipFile(io.BytesIO(browser.get(f"/credentials/{row.id}.zip").content)) as packed:
+        assert [name for name in packed.namelist() if attempt in name] == []
+        assert packed.read(f"credentials/{row.id}.json") == signed
+    store.show_evidence(row.id, {attempt: True}, now=now)
+    assert {browser.get(f"{evidence(row)}{name}").status_code for name in files} == {200}
+    assert words not in get(browser, badge).text
+    assert "to check it offline." in get(browser, badge).text
+    assert f"evidence/{attempt}" in get(browser, badge).text
+
+
+def test_evidence_that_another_process_withholds_is_gone_with_the_next_request(
+    web: webbed.Web, row: AwardRow, browser: webbed.Browser
+) -> None:
+    page, now = f"{evidence(row)}index.html", web.bench.clock()
+    assert [get(browser, page).status_code for _ in range(3)] == [200] * 3
+    with contextlib.closing(honours.reopen(web.bench).parts.store) as other:
+        other.show_evidence(row.id, {row.attempts[0]: False}, now=now)
+        assert get(browser, page).status_code == 410
+        other.show_evidence(row.id, {row.attempts[0]: True}, now=now)
+        assert get(browser, page).status_code == 200
 
 
 def test_award_of_whom_was_erased_is_gone(

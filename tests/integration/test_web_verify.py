@@ -159,6 +159,32 @@ def test_private_badge_holds_for_whom_it_is_shown_to(
     assert "does not show it any more" in answer.text
 
 
+def test_badge_whose_evidence_is_withheld_is_told_without_it(
+    web: webbed.Web, browser: webbed.Browser, row: AwardRow, data: bytes
+) -> None:
+    whole = browser.get(f"/credentials/{row.id}.zip").content
+    store, now = web.bench.parts.store, web.bench.clock()
+    store.show_evidence(row.id, {row.attempts[0]: False}, now=now)
+    kept = "the learner keeps 1 piece of evidence to themselves: ask them"
+    link = f"https://bench.example/credentials/{row.id}.html"
+    for answer in (send(browser, file=data), send(browser, link=link), send(browser, file=whole)):
+        said = outcomes(answer)
+        assert {said[one][0] for one in ("6", "7", "9", "10")} == {"✓ Holds"}
+        assert said["12"] == said["13"] == ("Not asked", kept)
+        assert said["14"] == ("Not asked", f"{kept}; the log has the award")
+        assert headline(answer) == "✓ It holds"
+        assert "Not all that it rests on was looked at" in answer.text
+    answer = send(browser, link=f"https://bench.example/evidence/{row.attempts[0]}/")
+    assert answer.status_code == 422
+    assert "does not show it any more" in answer.text
+    # What was changed is told all the same.
+    assert refused(send(browser, file=data.replace(b"Adder", b"Adden"))) == "6"
+    store.show_evidence(row.id, {row.attempts[0]: True}, now=now)
+    answer = send(browser, file=data)
+    assert outcomes(answer)["12"][0] == "✓ Holds"
+    assert "Not all that it rests on" not in answer.text
+
+
 def test_older_revision_is_told_by_its_own_proof(
     web: webbed.Web, browser: webbed.Browser, row: AwardRow, data: bytes
 ) -> None:

@@ -219,3 +219,30 @@ def test_name_of_a_learner_makes_no_line_of_its_own(office: Office) -> None:
         said = office.done("award", "adder", "--csv", office.roster(f'"{name}",'))
         assert "fay[U+000A]line 9: awarded" in said.out
         assert not [line for line in said.out.splitlines() if line.startswith("line 9")]
+
+
+def test_a_piece_of_evidence_is_kept_and_shown_by_itself(tmp_path: Path, forker: Forker) -> None:
+    office = Office(tmp_path, forker)
+    attempt = office.judge("ada", 3)
+    office.done("award", "adder", "ada")
+    (award,) = [one["award"] for one in office.values("awards")]
+    piece = tmp_path / "site" / "evidence" / attempt / "record.json"
+    for who, shown, words in (
+        ("private", False, "kept by its learner"),
+        ("link", True, "shown where the award is"),
+    ):
+        asked = ("visibility", award, who, "--evidence", attempt)
+        said = office.done(*asked)
+        assert said.out == f"evidence of {attempt} is {words} from the next assessor publish on\n"
+        assert office.values(*asked) == {"award": award, "evidence": attempt, "shown": shown}
+        office.done("publish", tmp_path / "site")
+        assert piece.exists() is shown
+        assert (tmp_path / "site" / "credentials" / f"{award}.html").exists()
+        said = office.done("export-pack", award, tmp_path / f"{who}.zip")
+        assert (f"left out, since the learner keeps it to themselves: evidence of {attempt}" in said.err) is (
+            not shown
+        )
+    said = office.done("visibility", award, "public", "--evidence", attempt, status=2)
+    assert "expected link or private for evidence, which nothing lists, got public" in said.err
+    said = office.done("visibility", award, "private", "--evidence", "another", status=2)
+    assert f"expected an attempt that it rests on ({attempt}), got 'another'" in said.err

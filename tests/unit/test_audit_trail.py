@@ -86,6 +86,7 @@ WRITERS: dict[str, set[str] | str] = {
     "set_endpoint": {"endpoint.change", "endpoint.enable", "endpoint.disable"},
     "set_password": {"user.password"},
     "set_roles": {"user.roles"},
+    "show_evidence": "learners say themselves who may see what is theirs",
     "show_award": "learners say themselves who may see what is theirs",
     "sign_in_by_link": "people do it to themselves; the link has a line",
     "start_regrade": {"regrade.start"},

@@ -25,8 +25,8 @@ ROOMS = """
     schema ledger accounts migrations database keyrows learnerrows audit hooks webhooks
     news leaves tiles log passes awards revocations
     sessions tokens naming users cohorts invitations grades belongings learners leases attempts
-    admission coursework queued remarks standings regrades store blobs backup personal publish tree keyring
-    passwords gradebook
+    admission coursework queued remarks withheld standings regrades store
+    blobs backup personal publish tree keyring passwords gradebook
     parts judging versioning lease pipeline ahead statuses deserving granting settling awarding telling
     regraded regrading roster handout
     pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce

@@ -17,7 +17,7 @@ import pytest
 
 from assessor import awarding, digest, note, pipeline, settling, site, testing, tree
 from assessor.awards import AwardRow, Visibility
-from assessor.errors import BlobFault, NotFound, VerificationFailed
+from assessor.errors import BlobFault, NotFound, VerificationFailed, VerificationOpen
 from assessor.keyring import Place
 from assessor.log import Log
 from assessor.note import Kind
@@ -307,6 +307,52 @@ def test_private_award_is_nowhere_and_its_evidence_only_where_another_rests_on_i
     files = content(bench)
     assert [name for name in files if re.match("credentials/.*json|evidence/.*json", name)] == []
     assert [name for name, data in files.items() if attempt.encode() in data] == []
+
+
+def test_evidence_that_is_withheld_goes_and_comes_back_and_its_badges_stay(bench, write):
+    def files() -> dict[str, bytes]:
+        # Without what only grows: the log, and the list of what was written.
+        found = content(bench).items()
+        return {name: data for name, data in found if not name.startswith(("log/", ".written"))}
+
+    rows = earn(bench)
+    (attempt,) = rows["adder"].attempts
+    write()
+    before = files()
+    there = {name for name in before if name.startswith(f"evidence/{attempt}/")}
+    bench.parts.store.show_evidence(rows["adder"].id, {attempt: False}, now=bench.clock())
+    outcome = write()
+    after = files()
+    assert len(there) == outcome.removed == 6
+    assert set(before) - set(after) == there
+    pages = {f"credentials/{rows[name].id}.html" for name in ("adder", "master")}
+    assert {name for name in after if after[name] != before[name]} == pages
+    for name in pages:
+        text = after[name].decode()
+        assert "keeps this piece of evidence to themselves" in text
+        assert f"evidence/{attempt}/" not in text
+    assert f"evidence/{attempt}/record.json".encode() in after[f"credentials/{rows['adder'].id}.json"]
+    assert write().written == 0
+    bench.parts.store.show_evidence(rows["master"].id, {attempt: True}, now=bench.clock())
+    write()
+    assert files() == before
+
+
+def test_published_badge_whose_evidence_is_withheld_cannot_be_told_whole(bench, write):
+    row = earn(bench)["adder"]
+    bench.parts.store.show_evidence(row.id, {row.attempts[0]: False}, now=bench.clock())
+    write()
+    root = bench.root / "site"
+    data = (root / f"credentials/{row.id}.json").read_bytes()
+    told = {}
+    with pytest.raises(VerificationOpen, match=r"record\.json is not here"):
+        checks.credential(
+            data,
+            Asked(now=bench.clock(), sources=Sources(named={}, site=Folder(root=root))),
+            on_check=lambda check, one: told.update({check.name: one.state}),
+        )
+    assert told["proof"] is told["status"] is State.HELD
+    assert {told[name] for name in ("evidence", "record", "inclusion")} == {State.OPEN}
 
 
 def test_visibility_of_an_unknown_award_is_refused(bench):

@@ -645,7 +645,7 @@ def test_opened_again_it_holds_what_it_held(store: Store) -> None:
 def test_database_of_a_newer_version_is_refused(store: Store) -> None:
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreFault, match="revision 0006 or older, got 9999: a newer version"):
+    with pytest.raises(StoreFault, match="revision 0007 or older, got 9999: a newer version"):
         Store.open(f"sqlite:///{store.file}")
 
 

@@ -20,7 +20,7 @@ class State(StrEnum):
 
     HELD = "held"  #: it holds
     OPEN = "not checked"  #: it could not be made here; the credential is neither held nor refused
-    UNASKED = "not asked"  #: it needs something that the verifier did not name
+    UNASKED = "not asked"  #: it needs what the verifier did not name, or what a learner keeps to themselves
     NOTHING = "nothing to check"  #: the credential says nothing of the kind
 
 

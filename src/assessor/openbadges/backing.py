@@ -13,7 +13,7 @@ log's must come from elsewhere: from the issuer's site, or from who is trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,10 +39,12 @@ class Backing:
 
     Attributes:
         records: id and content of each evidence record; None where it is not at hand.
+        withheld: ids of those that its learner keeps to themselves; none of them is in `records`.
         told: what the check `evidence` came to.
     """
 
     records: tuple[tuple[str, bytes | None], ...]
+    withheld: tuple[str, ...]
     told: Told
 
 
@@ -52,10 +54,13 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
     Raises:
         VerificationFailed: `evidence`: a file is another one.
     """
-    records, checked, missing, fetched = [], 0, [], False
+    records, withheld, checked, missing, fetched = [], [], 0, [], False
     for item in many(document.get("evidence")):
         name = text_of(item)
         if not digests.bound(item) or name is None:
+            continue
+        if name in asked.sources.withheld:
+            withheld.append(name)
             continue
         try:
             found = asked.sources.find(name)
@@ -82,11 +87,14 @@ def evidence(document: Mapping[str, Any], asked: Asked) -> Backing:
     if missing:
         mend = "--online fetches it, a pack has it" if fetched else "it has no address; a pack has it"
         told = left_open(f"{'; '.join(missing)} ({mend})")
+    elif withheld:
+        rest = f"; {checked} of its files are those that were signed for" if checked else ""
+        told = unasked(f"{_kept(withheld)}{rest}")
     elif checked:
         told = held(f"{checked} of its files are, byte for byte, those that were signed for")
     else:
         told = nothing("the credential binds no evidence by digest")
-    return Backing(records=tuple(records), told=told)
+    return Backing(records=tuple(records), withheld=tuple(withheld), told=told)
 
 
 def records(document: Mapping[str, Any], backing: Backing, asked: Asked, issuer: str) -> Told:
@@ -96,6 +104,8 @@ def records(document: Mapping[str, Any], backing: Backing, asked: Asked, issuer:
         VerificationFailed: `record`: it is not.
     """
     if not backing.records:
+        if backing.withheld:
+            return unasked(_kept(backing.withheld))
         return nothing("it has no evidence record of this engine")
     keys = _engine_keys(document, asked, issuer)
     for name, data in backing.records:
@@ -111,7 +121,8 @@ def records(document: Mapping[str, Any], backing: Backing, asked: Asked, issuer:
             verify.evidence(record=data, run=run.data, envelope=envelope.data, keys=keys)
         except VerificationFailed as error:
             raise VerificationFailed("record", f"{name}: {error}") from error
-    return held(f"{len(backing.records)} evidence records: signed by the engine, and the points add up")
+    words = f"{len(backing.records)} evidence records: signed by the engine, and the points add up"
+    return unasked(f"{_kept(backing.withheld)}; {words}") if backing.withheld else held(words)
 
 
 def inclusion(
@@ -127,7 +138,7 @@ def inclusion(
     """
     if structure.RECORD in many(read.document["type"]):
         return nothing("a learner record is no award; those in it are"), ()
-    if not backing.records and not _logged(read, asked, issuer):
+    if not backing.records and not backing.withheld and not _logged(read, asked, issuer):
         return nothing("it has no evidence record of this engine"), ()
     keys, proven, words = _log_keys(asked, issuer, base)
     if not keys:
@@ -157,7 +168,15 @@ def inclusion(
     if not proven:
         return left_open(words), tuple(checkpoints)
     records = f" and {len(backing.records)} of its records" if backing.records else ""
-    return held(f"the log has the award{records}"), tuple(checkpoints)
+    words = f"the log has the award{records}"
+    told = unasked(f"{_kept(backing.withheld)}; {words}") if backing.withheld else held(words)
+    return told, tuple(checkpoints)
+
+
+def _kept(withheld: Sequence[str]) -> str:
+    """That these are not looked at, whoever asks, and what who asks can do."""
+    pieces = "1 piece of evidence" if len(withheld) == 1 else f"{len(withheld)} pieces of evidence"
+    return f"the learner keeps {pieces} to themselves: ask them"
 
 
 def _logged(read: Reading, asked: Asked, issuer: str) -> bool:

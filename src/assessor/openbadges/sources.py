@@ -110,12 +110,14 @@ class Sources:
         site: a copy of what an issuer publishes, named by the verifier.
         along: what came in one pack with the credential.
         remote: the network, or None where it must not be asked.
+        withheld: names of evidence that its learner keeps to themselves, as its issuer knows.
     """
 
     named: Mapping[str, bytes]
     site: Tree | None = None
     along: Tree | None = None
     remote: Remote | None = None
+    withheld: frozenset[str] = frozenset()
 
     def find(self, url: str) -> Found | None:
         """The document of an address, or None where nobody has it and the network may not be asked.

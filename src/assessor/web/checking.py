@@ -5,7 +5,8 @@ for each check, those that were not made among them. The checks are `openbadges.
 of them is made again here.
 
 What this installation awarded itself is checked against its own store, whoever may see it: whoever has a
-credential was given it. What others awarded names documents elsewhere, which are fetched within bounds.
+credential was given it, but not the evidence that its learner keeps to themselves, which is not looked at.
+What others awarded names documents elsewhere, which are fetched within bounds.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Stands(StrEnum):
     HELD = "held"  #: it holds
     REFUSED = "refused"  #: it does not hold
     OPEN = "not checked"  #: it could not be made here
-    UNASKED = "not asked"  #: nobody asked
+    UNASKED = "not asked"  #: nobody asked, or the learner keeps what it is about to themselves
     NOTHING = "nothing to check"  #: the credential says nothing of the kind
     UNMADE = "not looked at"  #: an earlier one does not hold
 
@@ -124,6 +125,11 @@ class Answer:
     def known(self) -> bool:
         """Whether it is by somebody whom this installation knows: by itself. Evidence alone always is."""
         return all(one.stands is Stands.HELD for one in self.lines if one.name == "issuer")
+
+    @property
+    def withheld(self) -> bool:
+        """Whether evidence was not looked at, since the learner keeps it to themselves."""
+        return any(one.stands is Stands.UNASKED for one in self.lines if one.name == "evidence")
 
     def dump(self) -> dict[str, Any]:
         """The same as JSON values."""
@@ -278,6 +284,7 @@ def _own(read: reading.Reading, parts: Parts, issuer: Issuer) -> Sources:
     award_id = name.rpartition("/")[2].removesuffix(".json").removeprefix("urn:uuid:")
     files: dict[str, bytes] = {}
     names: Mapping[str, str] = {}
+    withheld: frozenset[str] = frozenset()
     if name == credential.credential_id(issuer, award_id):
         try:
             found = pack.of(award_id, parts, with_work=False)
@@ -285,10 +292,12 @@ def _own(read: reading.Reading, parts: Parts, issuer: Issuer) -> Sources:
             files |= _lists(parts)
         else:
             files, names = dict(found.files), found.names
+            withheld = frozenset(credential.evidence_id(issuer, one) for one in found.withheld)
             files |= _inclusion(read, award_id, parts)
     return Sources(
         named={f"{issuer.url}/{path}": data for path, data in files.items()},
         along=Files(files=files, names=names),
+        withheld=withheld,
     )
 
 

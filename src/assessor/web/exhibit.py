@@ -5,7 +5,7 @@ functions as the tree's. What was made is kept in memory, bounded, for as long a
 as it is: who withdraws an award has withdrawn it with the next request.
 
     credentials/<award>.*        kept while the award's row and its status list stay; pictures for themselves
-    evidence/<attempt>/*         kept while an award that shows it does
+    evidence/<attempt>/*         kept while an award that shows it does, and its learner
     achievements/<id>.*          kept while the catalog and the awards of it stay
     index.html ...               likewise
     log/*                        files in a folder, written when the log has grown
@@ -164,10 +164,11 @@ class Exhibit:
     def _mark(self, name: str, kept: _Group) -> Hashable:
         """What is as it was, as long as these files stand; None: nothing tells.
 
-        Evidence stands on the row of the award that shows it; a credential on more, so on all of the store.
+        Evidence stands on the row of the award that shows it, and on whether it is withheld; a credential on
+        more, so on all of the store.
         """
         if name.startswith("evidence/"):
-            return self._parts.store.award_as_kept(str(kept.state))
+            return self._parts.store.evidence_as_kept(str(kept.state), name.split("/")[1])
         return self._parts.store.version()
 
     def award(self, award_id: str) -> AwardRow:
@@ -199,12 +200,13 @@ class Exhibit:
                 (row, issuer),
                 lambda: site_files.pictures_of(row, self._parts),
             )
-        state = (row, issuer, site_files.signed_at(row, self._parts))
+        withheld = self._parts.store.withheld(row.attempts)
+        state = (row, issuer, site_files.signed_at(row, self._parts), withheld)
         verifier = self._checked_at(f"credentials/{row.id}.json")
         return self._made(
             f"credentials/{award_id}",
             state,
-            lambda: site_files.of_award(row, self._parts, verifier=verifier),
+            lambda: site_files.of_award(row, self._parts, withheld=withheld, verifier=verifier),
         )
 
     def _checked_at(self, path: str) -> str | None:
@@ -216,7 +218,7 @@ class Exhibit:
     def _evidence(self, attempt_id: str, rest: str) -> dict[str, Piece]:
         key = f"evidence/{attempt_id}"
         kept = self._look(key)
-        # What was signed is never changed: only whether it is shown is asked again, by the award that did.
+        # What was signed is never changed: only whether it is shown is asked again, of the award that did.
         if kept is None or not self._shows(str(kept.state), attempt_id):
             shown = self._resting_on(attempt_id)
             verifier = self._checked_at(f"evidence/{attempt_id}/")
@@ -229,7 +231,8 @@ class Exhibit:
 
     def _shows(self, award_id: str, attempt_id: str) -> bool:
         row = self._parts.store.award(award_id)
-        return site_files.is_shown(row) and attempt_id in row.attempts
+        shown = site_files.is_shown(row) and attempt_id in row.attempts
+        return shown and not self._parts.store.withheld([attempt_id])
 
     def _resting_on(self, attempt_id: str) -> tuple[AwardRow, ...]:
         """The awards that are shown and rest on an attempt, at least one."""
@@ -248,7 +251,7 @@ class Exhibit:
         if not resting:
             raise _none()
         shown = tuple(filter(site_files.is_shown, resting))
-        if not shown:
+        if not shown or store.withheld([attempt_id]):
             raise Withdrawn("Whoever this evidence is about does not show it any more.")
         return shown
 

@@ -60,6 +60,53 @@ def test_every_check_is_told_in_its_order(world: World) -> None:
     assert all(one.words for _, one in told)
 
 
+def test_evidence_that_is_withheld_is_not_looked_at_and_never_told_as_held(world: World) -> None:
+    kept = "the learner keeps 1 piece of evidence to themselves: ask them"
+    words = {
+        "evidence": kept,
+        "record": kept,
+        "inclusion": f"{kept}; the log has the award",
+    }
+
+    def told(files: dict[str, bytes]) -> dict[str, tuple[State, str]]:
+        sources = Sources(named={}, site=Files(files=files), withheld=frozenset({badges.RECORD}))
+        return {check.name: (one.state, one.words) for check, one in world.check(sources=sources)}
+
+    without = {name: data for name, data in world.files.items() if not name.startswith("evidence/")}
+    # What lies there all the same is nobody's business: the learner did not give it.
+    for files in (world.files, without, world.files | {"evidence/a1/record.json": b"swapped"}):
+        found = told(files)
+        assert {name: found[name] for name in words} == {
+            name: (State.UNASKED, one) for name, one in words.items()
+        }
+        assert found["checkpoint"][0] is State.HELD
+    del without[f"credentials/{badges.AWARD}.tlog-proof"]
+    sources = Sources(named={}, site=Files(files=without), withheld=frozenset({badges.RECORD}))
+    assert list(left_open(world, sources=sources)) == ["inclusion"], "the award is asked for all the same"
+
+
+def test_evidence_beside_what_is_withheld_is_checked(world: World) -> None:
+    other = f"{badges.URL}/evidence/a2/record.json"
+    data = world.changed(lambda one: one["evidence"].append(one["evidence"][0] | {"id": other}))
+    world.log(data)
+    for withheld in (other, badges.RECORD):
+        place = "a1" if withheld == other else "a2"
+        files = {name.replace("/a1/", f"/{place}/"): one for name, one in world.files.items()}
+        sources = Sources(named={}, site=Files(files=files), withheld=frozenset({withheld}))
+        told = {check.name: one for check, one in world.check(data, sources=sources)}
+        for name, rest in (
+            ("evidence", "1 of its files are those"),
+            ("record", "1 evidence records: signed by the engine"),
+            ("inclusion", "the log has the award and 1 of its records"),
+        ):
+            assert told[name].state is State.UNASKED
+            assert rest in told[name].words
+        files[f"evidence/{place}/record.json"] += b" "
+        assert refused(world, data, sources=sources)[0] == "evidence"
+        del files[f"evidence/{place}/record.json"]
+        assert set(left_open(world, data, sources=sources)) == {"evidence", "record", "inclusion"}
+
+
 def test_what_was_not_asked_is_never_told_as_held(world: World) -> None:
     told = {check.name: one.state for check, one in world.check(trust=None, email=None, seen=None)}
     assert [name for name, state in told.items() if state is State.UNASKED] == [

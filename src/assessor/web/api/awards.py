@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from typing import Annotated
 
@@ -23,7 +23,7 @@ from assessor.web.api import paging, routing
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, IdText, Told, Words
 from assessor.web.api.tasks import CompetencyTold
-from assessor.web.context import Here
+from assessor.web.context import Context, Here
 
 api = routing.router("awards")
 
@@ -69,6 +69,9 @@ class AwardTold(Told):
     revoked_at: datetime | None
     holds: bool
     visibility: Visibility
+    withheld: Annotated[
+        list[str], Field(description="Attempts of it whose evidence the learner keeps to themselves.")
+    ]
     learner: str | None
     reason: str | None
 
@@ -95,9 +98,16 @@ class Anew(Given):
 
 
 class Showing(Given):
-    """Who may see an award."""
+    """Who may see an award, and which of its evidence; what is left out stays as it is."""
 
-    visibility: Annotated[Visibility, Field(strict=False)]
+    visibility: Annotated[Visibility | None, Field(strict=False)] = None
+    withheld: Annotated[
+        list[IdText] | None,
+        Field(
+            max_length=200,
+            description="Attempts of it whose evidence you keep to yourself; that of its others is shown.",
+        ),
+    ] = None
 
 
 class Which(Paged):
@@ -142,8 +152,14 @@ def own_awards(
     """The oldest first, those that hold no more among them."""
     found, now = here.parts.store.awards_of(seeing.learner_id(visitor)), here.parts.clock()
     rows = paging.cut(tuple(found.values()), asked, key=lambda one: one.id)
+    withheld = _withheld(here, rows)
     return paging.page(
-        request, response, asked, rows, key=lambda one: one.id, told=lambda one: _told(one, now)
+        request,
+        response,
+        asked,
+        rows,
+        key=lambda one: one.id,
+        told=lambda one: _told(one, now, withheld=withheld),
     )
 
 
@@ -161,8 +177,14 @@ def list_awards(
         learner=asked.learner, achievement=asked.achievement, after=asked.after(), limit=asked.limit + 1
     )
     names = store.learner_names({one.learner_id for one in rows if one.learner_id})
+    withheld = _withheld(here, rows)
     return paging.page(
-        request, response, asked, rows, key=lambda one: one.id, told=lambda one: _told(one, now, names)
+        request,
+        response,
+        asked,
+        rows,
+        key=lambda one: one.id,
+        told=lambda one: _told(one, now, names, withheld=withheld),
     )
 
 
@@ -196,7 +218,9 @@ def show_award(
 ) -> AwardTold:
     """One's own, or any for an issuer."""
     row = seeing.award(here, visitor, award_id)
-    return _for_issuer(here, row) if Role.ISSUER in visitor.roles else _told(row, here.parts.clock())
+    if Role.ISSUER in visitor.roles:
+        return _for_issuer(here, row)
+    return _told(row, here.parts.clock(), withheld=_withheld(here, [row]))
 
 
 @api.patch("/awards/{award_id}", summary="Say who may see an award")
@@ -206,11 +230,19 @@ def show_to(
     award_id: Id,
     given: Showing,
 ) -> AwardTold:
-    """Of one's own: the badge, and the evidence that it rests on."""
+    """Of one's own: the badge, and the evidence that it rests on.
+
+    What is withheld is so for every award that rests on the same work, however often that is judged.
+    """
     row = seeing.award(here, visitor, award_id)
     if row.learner_id != visitor.signed_in().learner_id:
         raise NotFound("expected the id of an award of yours, got another")
-    return _told(here.parts.store.show_award(row.id, given.visibility), here.parts.clock())
+    shown: dict[str, bool] = {}
+    if given.withheld is not None:
+        shown = dict.fromkeys(row.attempts, True) | dict.fromkeys(given.withheld, False)
+    now = here.parts.clock()
+    row = here.parts.store.show_evidence(row.id, shown, visibility=given.visibility, now=now)
+    return _told(row, now, withheld=here.parts.store.withheld(row.attempts))
 
 
 @api.get(
@@ -277,10 +309,16 @@ def reissue(
 
 def _for_issuer(here: Here, row: AwardRow) -> AwardTold:
     names = here.parts.store.learner_names({row.learner_id} if row.learner_id else ())
-    return _told(row, here.parts.clock(), names)
+    return _told(row, here.parts.clock(), names, withheld=_withheld(here, [row]))
 
 
-def _told(row: AwardRow, now: datetime, names: Mapping[str, str] | None = None) -> AwardTold:
+def _withheld(here: Context, rows: Iterable[AwardRow]) -> frozenset[str]:
+    return here.parts.store.withheld({attempt for row in rows for attempt in row.attempts})
+
+
+def _told(
+    row: AwardRow, now: datetime, names: Mapping[str, str] | None = None, *, withheld: Set[str]
+) -> AwardTold:
     return AwardTold(
         id=row.id,
         achievement=row.achievement_id,
@@ -293,6 +331,7 @@ def _told(row: AwardRow, now: datetime, names: Mapping[str, str] | None = None) 
         revoked_at=row.revoked_at,
         holds=row.holds(now),
         visibility=row.visibility,
+        withheld=[one for one in row.attempts if one in withheld],
         learner=None if names is None else names.get(row.learner_id or ""),
         reason=None if names is None else row.reason,
     )

@@ -43,10 +43,12 @@ class Seen:
 
     Attributes:
         shown: whether it has a public page.
+        withheld: whether the learner keeps it to themselves.
         award: by which award it is decided, or None where none rests on the attempt.
     """
 
     shown: bool
+    withheld: bool
     award: AwardRow | None
 
 
@@ -264,7 +266,8 @@ def _seen(here: Context, learner_id: str, attempt: Attempt) -> Seen:
     """Whether others can see the evidence of an attempt, as the public page of it decides."""
     rows = [one for one in here.parts.store.awards_of(learner_id).values() if attempt.id in one.attempts]
     by = next(filter(site_files.is_shown, rows), None)
-    return Seen(shown=by is not None, award=by or next(iter(rows), None))
+    withheld = bool(here.parts.store.withheld([attempt.id]))
+    return Seen(shown=by is not None and not withheld, withheld=withheld, award=by or next(iter(rows), None))
 
 
 def _older(rows: Sequence[tuple[Submission, Attempt]]) -> list[set[str]]:

@@ -35,6 +35,8 @@ FORMS = (
     (".pdf", "application/pdf", "Certificate (PDF)", "to print, with the badge attached"),
     (".json", "application/json", "Credential (JSON)", "for wallets and backpacks"),
 )
+#: The most pieces of evidence that a form may name.
+PIECES = 200
 #: Who may see an award, in words.
 SEEN_BY = {
     Visibility.PUBLIC: "Everybody: it is listed on the page of the badge",
@@ -45,10 +47,11 @@ SEEN_BY = {
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """A piece of evidence that an award rests on."""
+    """A piece of evidence that an award rests on; `shown` unless its learner keeps it to themselves."""
 
     attempt_id: str
     title: str
+    shown: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +119,23 @@ def download(here: Here, visitor: Learning, award_id: str, ending: str) -> Respo
 
 @pages.post("/badges/{award_id}/visibility")
 def visibility(
-    here: Here, visitor: Learning, award_id: str, visibility: Annotated[Visibility, Form()]
+    here: Here,
+    visitor: Learning,
+    award_id: str,
+    visibility: Annotated[Visibility, Form()],
+    evidence: Annotated[list[str], Form(max_length=PIECES, default_factory=list)],
+    shown: Annotated[list[str], Form(max_length=PIECES, default_factory=list)],
 ) -> Response:
-    """Who may see an award and its evidence from the next publishing on."""
+    """Who may see an award from the next publishing on, and which of its evidence.
+
+    `evidence` is what the form asked about, so that a piece that came after it was opened stays as it is.
+
+    Raises:
+        NotFound: no such badge of the visitor's, or it does not rest on one of these.
+    """
     row = _row(here, visitor, award_id)
-    here.parts.store.show_award(row.id, visibility)
+    asked = {one: one in shown for one in evidence}
+    here.parts.store.show_evidence(row.id, asked, visibility=visibility, now=here.parts.clock())
     return RedirectResponse(f"/badges#badge-{row.id}", 303)
 
 
@@ -141,6 +156,7 @@ def _badge(here: Context, row: AwardRow) -> Badge:
     with own.kept():
         document: Mapping[str, Any] = json.loads(handout.credential_of(row, here.parts))
     issuer = here.parts.issuer
+    withheld = here.parts.store.withheld(row.attempts)
     return Badge(
         row=row,
         name=str(document["name"]),
@@ -150,7 +166,10 @@ def _badge(here: Context, row: AwardRow) -> Badge:
         if issuer.trial or row.visibility is Visibility.PRIVATE
         else credential.credential_id(issuer, row.id).removesuffix(".json") + ".html",
         linkedin=handout.link(row, here.parts),
-        evidence=tuple(Evidence(attempt_id=name, title=_title(here, name)) for name in row.attempts),
+        evidence=tuple(
+            Evidence(attempt_id=name, title=_title(here, name), shown=name not in withheld)
+            for name in row.attempts
+        ),
     )
 
 
