@@ -482,6 +482,11 @@ def test_admin_makes_people_and_lets_them_in(web: webbed.Web, admin: Program) ->
     assert admin("PATCH", f"/users/{eve['id']}", json={"active": False}).json()["active"] is False
     assert token.get("/me").status_code == 401
     assert admin("PATCH", f"/users/{eve['id']}", json={"roles": []}).status_code == 422
+    for own in ({"active": False}, {"roles": ["learner"]}):
+        refused = admin("PATCH", f"/users/{admin.user.id}", json=own)
+        assert refused.status_code == 422, refused.text
+        assert "expected another admin" in refused.json()["detail"]
+    assert admin.get(f"/users/{admin.user.id}").json()["roles"] == ["admin"]
 
 
 def test_two_who_send_one_key_at_once_hand_in_once(web: webbed.Web, ada: Program) -> None:
