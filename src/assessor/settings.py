@@ -5,6 +5,7 @@ Every setting has a flag of the command line's main group or an `ASSESSOR_` vari
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -192,7 +193,7 @@ def read(
         web=address(environ.get("ASSESSOR_WEB") or "127.0.0.1:8080", name="ASSESSOR_WEB"),
         web_url=environ.get("ASSESSOR_WEB_URL") or environ.get("ASSESSOR_PUBLIC_URL") or None,
         web_rate=_rate(environ, "ASSESSOR_WEB_RATE", WEB_RATE, "requests"),
-        trusted_proxies=_list(environ, "ASSESSOR_TRUSTED_PROXIES"),
+        trusted_proxies=_proxies(environ, "ASSESSOR_TRUSTED_PROXIES"),
         upload_mib=_whole(environ, "ASSESSOR_UPLOAD_MIB", 64, least=1, most=4096),
         oidc=_oidc(environ),
         git_hosts=tuple(one.casefold() for one in _list(environ, "ASSESSOR_GIT_HOSTS")),
@@ -259,6 +260,21 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in environ.get(name, "").split(",") if one.strip())
+
+
+def _proxies(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = _list(environ, name)
+    for one in found:
+        # What serves takes `*` for everybody, so that anybody names the address that is counted, and anything
+        # else that is no address for a name that none has.
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise SettingInvalid(
+                f"{name}: expected addresses or networks such as 127.0.0.1 or 10.0.0.0/8, "
+                f"got {one!r}: {error}"
+            ) from error
+    return found
 
 
 def _oidc(environ: Mapping[str, str]) -> Oidc | None:

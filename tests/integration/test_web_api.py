@@ -166,6 +166,22 @@ def test_evidence_comes_as_the_bytes_that_are_signed(web: webbed.Web, ada: Progr
         assert answer.headers["content-type"].endswith("+json")
 
 
+def test_evidence_of_work_that_did_not_pass_counts_no_hidden_tests_for_its_learner(
+    web: webbed.Web, ada: Program, admin: Program
+) -> None:
+    attempt_id = judged(web, ada, 0)
+    assert ada.get(f"/attempts/{attempt_id}/result").json()["verdict"] != "passed"
+    for below in ("", "/record", "/run", "/envelope"):
+        answer = ada.get(f"/attempts/{attempt_id}/evidence{below}")
+        assert answer.status_code == 404, answer.text
+        assert '"tests"' not in answer.text
+    assert len(admin.get(f"/attempts/{attempt_id}/evidence/record").json()["tests"]) == 3
+    for role in (Role.REVIEWER, Role.INSTRUCTOR):
+        # Whoever teaches or reviews may be learning the task too.
+        answer = Program(web, web.user(role)).get(f"/attempts/{attempt_id}/evidence/record")
+        assert answer.status_code == 404, role
+
+
 def test_archive_is_taken_as_it_is(web: webbed.Web, ada: Program) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -466,6 +482,11 @@ def test_admin_makes_people_and_lets_them_in(web: webbed.Web, admin: Program) ->
     assert admin("PATCH", f"/users/{eve['id']}", json={"active": False}).json()["active"] is False
     assert token.get("/me").status_code == 401
     assert admin("PATCH", f"/users/{eve['id']}", json={"roles": []}).status_code == 422
+    for own in ({"active": False}, {"roles": ["learner"]}):
+        refused = admin("PATCH", f"/users/{admin.user.id}", json=own)
+        assert refused.status_code == 422, refused.text
+        assert "expected another admin" in refused.json()["detail"]
+    assert admin.get(f"/users/{admin.user.id}").json()["roles"] == ["admin"]
 
 
 def test_two_who_send_one_key_at_once_hand_in_once(web: webbed.Web, ada: Program) -> None:

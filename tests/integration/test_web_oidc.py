@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from assessor.users import Role
-from assessor.web.oidc import Provider
+from assessor.web import oidc
+from assessor.web.oidc import Leaving, Provider, ProviderAway
 from tests import openid, webbed
 from tests.openid import OpenId
 
@@ -284,6 +287,36 @@ def test_provider_that_says_something_else_is_away(
     assert answer.status_code == 503
     assert "127.0.0.1" not in main(answer)
     assert web.browser().sign_in(web.user().email).status_code == 303, "passwords go on"
+
+
+def test_provider_that_gives_no_answer_is_waited_for_once(
+    provider: OpenId, web: webbed.Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "PATIENCE_S", 0.2)
+    assert web.here.provider is not None
+    now = [0.0]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = replace(web.here.provider.config, issuer=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        made = Provider(config, redirect_uri="https://learn.example/back", timer=lambda: now[0])
+        leaving = Leaving(state="s" * 43, nonce="n", verifier="v" * 43, next="/")
+
+        def leave(_: int) -> str:
+            with pytest.raises(ProviderAway) as told:
+                made.leave(leaving)
+            return str(told.value)
+
+        with ThreadPoolExecutor(8) as pool:
+            said = list(pool.map(leave, range(8)))
+        assert sum("a moment ago" in one for one in said) == 7, said
+        # The one that came with a code waits no more than those who leave.
+        made._metadata = {"token_endpoint": f"{config.issuer}/token"}
+        with pytest.raises(ProviderAway, match="a moment ago"):
+            made.arrive(leaving, {"state": "s" * 43, "code": "c"})
+        now[0] = oidc.SILENT_S
+        with pytest.raises(ProviderAway, match="no token"):
+            made.arrive(leaving, {"state": "s" * 43, "code": "c"})
+        with pytest.raises(ProviderAway, match="a moment ago"):
+            made.arrive(leaving, {"state": "s" * 43, "code": "c"})
 
 
 def test_secret_over_plain_http_goes_nowhere_but_this_machine(provider: OpenId, web: webbed.Web) -> None:

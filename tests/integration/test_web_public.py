@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assessor import awarding, digest, hosting, page, site
+from assessor import awarding, digest, hosting, page, settling, site
 from assessor.awards import AwardRow, Visibility
 from assessor.web.exhibit import Exhibit
 from tests import exhibited, honours, webbed
@@ -295,6 +295,26 @@ def test_evidence_that_another_process_withholds_is_gone_with_the_next_request(
         assert get(browser, page).status_code == 200
 
 
+def test_evidence_names_no_badge_that_is_hidden_since(web: webbed.Web, browser: webbed.Browser) -> None:
+    attempt = honours.judge(web.bench, 3, learner="two badges")
+    parts = web.bench.parts
+    master = tuple(one for one in parts.achievements() if one.id == "master")
+    # The badge that is not on the page is awarded first.
+    settling.follow_up(attempt, replace(parts, achievements=lambda: master))
+    web.bench.clock.move(seconds=1)
+    awarding.award(parts, "adder", "two badges", act=web.act())
+    rows = honours.held(web.bench, "two badges")
+    assert rows["master"].awarded_at < rows["adder"].awarded_at
+    for hidden, other in (("adder", "master"), ("master", "adder")):
+        for one in rows.values():
+            parts.store.show_award(one.id, Visibility.LINK)
+        assert get(browser, f"/evidence/{attempt}/").status_code == 200
+        parts.store.show_award(rows[hidden].id, Visibility.PRIVATE)
+        text = get(browser, f"/evidence/{attempt}/").text
+        assert f"/achievements/{hidden}.png" not in text
+        assert f"/achievements/{other}.png" in text
+
+
 def test_award_of_whom_was_erased_is_gone(
     web: webbed.Web, rows: dict[str, AwardRow], browser: webbed.Browser, request: pytest.FixtureRequest
 ) -> None:
@@ -448,3 +468,17 @@ def test_what_was_seen_before_somebody_wrote_is_looked_at_again(
     web.bench.parts.store.show_award(row.id, Visibility.PUBLIC)
     assert web.here.exhibit.ready(name) is None
     assert web.here.exhibit.ready("index.html") is None, "the catalog is part of it"
+
+
+def test_tile_that_there_is_not_costs_the_disk_nothing(
+    web: webbed.Web, row: AwardRow, browser: webbed.Browser
+) -> None:
+    folder = web.here.settings.home / "published" / "log"
+    assert browser.get("/log/checkpoint").status_code == 200
+    # What is written takes the place of a file, as another one.
+    before = {path: path.stat().st_ino for path in folder.rglob("*") if path.is_file()}
+    for path in ("tile/0/x999/999", "tile/entries/999", "checkpoint"):
+        browser.get(f"/log/{path}")
+    assert {path: path.stat().st_ino for path in folder.rglob("*") if path.is_file()} == before
+    (folder / "checkpoint").unlink()
+    assert browser.get("/log/checkpoint").status_code == 200, "taken away, and there again"

@@ -90,6 +90,18 @@ def test_remark_is_taken_back_by_who_made_it_alone(web: Web) -> None:
     assert "why?" not in first.get(where).text
 
 
+def test_text_that_not_every_store_keeps_is_refused(web: Web) -> None:
+    attempt_id = judged(web, web.signed_in(Role.LEARNER))
+    browser, where = web.signed_in(Role.REVIEWER), f"/reviews/{attempt_id}"
+    fields = {"path": "solution.py", "line": "1", "text": "a\0b"}
+    answer = browser.post(f"{where}/remarks", page=where, **fields)
+    assert answer.status_code == 400, answer.text
+    assert "NUL characters" in answer.text
+    assert web.bench.parts.store.remarks(web.bench.parts.store.attempt(attempt_id).submission_id) == ()
+    assert web.signed_in(Role.ISSUER).get("/awards?learner=%00").status_code == 400
+    assert browser.get("/reviews/%00").status_code == 404
+
+
 def test_nobody_remarks_on_their_own_work_and_no_learner_on_anybodys(web: Web) -> None:
     both = web.user(Role.LEARNER, Role.REVIEWER)
     attempt_id = judged(web, web.signed_in(user=both))

@@ -11,6 +11,7 @@ from assessor import queueserver, settings
 from assessor.errors import Throttled
 from assessor.waiting import Rate
 from assessor.web.throttle import Throttle
+from tests import webbed
 
 TWO = Rate(count=2, per_s=3600)
 
@@ -56,6 +57,26 @@ def test_guesses_at_an_account_from_everywhere_run_out() -> None:
     with pytest.raises(Throttled):
         counts.guess("198.51.100.1", "ada@example.org")
     counts.guess("198.51.100.1", "grace@example.org")
+
+
+def test_token_that_ran_out_keeps_nobody_at_its_address_from_signing_in(tmp_path: Path) -> None:
+    with webbed.served(tmp_path) as web:
+        browser, user = web.browser(), web.user()
+        stale = {"Authorization": "Bearer asr_none"}
+        said = [browser.client.get("/api/v1/me", headers=stale).status_code for _ in range(101)]
+        assert said == [401] * 100 + [429]
+        assert browser.sign_in(user.email).status_code == 303
+
+
+def test_class_that_joins_from_one_address_is_let_in(tmp_path: Path) -> None:
+    with webbed.served(tmp_path) as web:
+        web.bench.parts.store.add_cohort(id="c1", name="Spring", act=web.act())
+        web.bench.parts.store.invite(secret="i" * 43, cohort_id="c1", act=web.act())
+        browser = web.browser()
+        assert {browser.get(f"/join/{'i' * 43}").status_code for _ in range(110)} == {200}
+        strays = [browser.get(f"/join/{'n' * 43}").status_code for _ in range(101)]
+        assert strays == [403] * 100 + [429]
+        assert browser.sign_in(web.user().email).status_code == 303
 
 
 def test_several_processes_share_their_counts(tmp_path: Path) -> None:

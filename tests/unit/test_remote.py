@@ -195,6 +195,13 @@ def test_redirect_is_followed_and_checked_like_the_first_address(serve: Serve, c
             asked.get(f"https://{HOST}:{away.port}/")
 
 
+@pytest.mark.parametrize("target", ["https://[", "//[", "https://[x]:y/"])
+def test_redirect_to_no_address_is_refused(serve: Serve, certificate: Path, target: str) -> None:
+    server = serve(said(b"", status="302 Found", more=f"Location: {target}\r\n"))
+    with pytest.raises(RemoteFault, match="expected a redirect to an address, got: "):
+        at_home(certificate).get(f"https://{HOST}:{server.port}/")
+
+
 def test_redirects_in_a_circle_end(serve: Serve, certificate: Path) -> None:
     server = serve(said(b"", status="302 Found", more="Location: /again\r\n"))
     with pytest.raises(RemoteFault, match="at most 3 redirects, got more"):

@@ -233,6 +233,20 @@ def test_web_is_at_the_public_url_unless_told_otherwise() -> None:
             "ASSESSOR_WEB_RATE: expected requests and a time, such as 60/10m (s, m, h or d), or none, "
             "got 'many'",
         ),
+        *(
+            (
+                {"ASSESSOR_TRUSTED_PROXIES": f"10.0.0.1, {one}"},
+                "ASSESSOR_TRUSTED_PROXIES: expected addresses or networks such as 127.0.0.1 or 10.0.0.0/8, "
+                f"got {one!r}: {why}",
+            )
+            for one, why in (
+                # Anybody would name the address that their guesses are counted for.
+                ("*", "'*' does not appear to be an IPv4 or IPv6 network"),
+                # Taken for names, these two would be nobody's.
+                ("proxy", "'proxy' does not appear to be an IPv4 or IPv6 network"),
+                ("10.1.2.3/8", "10.1.2.3/8 has host bits set"),
+            )
+        ),
     ],
 )
 def test_settings_of_the_web_that_make_no_sense_are_refused(environ: dict[str, str], problem: str) -> None:

@@ -173,7 +173,11 @@ class Remote:
             if status not in _REDIRECTS:
                 return content
             # 5.
-            url = urljoin(url, content.decode("latin-1"))
+            try:
+                url = urljoin(url, content.decode("latin-1"))
+            except ValueError as error:
+                # Whoever answers chose it: half an IPv6 address, for one.
+                raise RemoteFault(f"{url}: expected a redirect to an address, got: {error}") from error
         raise RemoteFault(f"{asked}: expected at most {self._bounds.redirects} redirects, got more")
 
     def _addresses(self, url: str, host: str, port: int, ends: float) -> tuple[Address, ...]:

@@ -30,7 +30,7 @@ from starlette.routing import Match
 from starlette.types import Message, Receive
 from starlette.types import Scope as Asked
 
-from assessor.errors import NotAllowed, RequestTooLarge, SignInNeeded
+from assessor.errors import NotAllowed, NotFound, RequestInvalid, RequestTooLarge, SignInNeeded
 from assessor.users import Role, Scope
 from assessor.web import context, csrf, sessions
 from assessor.web.context import Context
@@ -46,6 +46,9 @@ API = "/api/"
 
 #: Methods that change nothing.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: Content types of forms.
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 #: For anybody, signed in or not.
 PUBLIC: frozenset[Role] = frozenset()
@@ -173,6 +176,7 @@ class Guarded(APIRoute):
             if not access.streams:
                 # In memory and at once: what parses it later finds it there.
                 await limited.body()
+            await _check_text(limited, form=not access.streams)
             # By a token, or by nobody where no page is, nothing is done in a browser's name.
             named = visitor.via is Via.SESSION or not self.path.startswith(API)
             if request.method not in SAFE and visitor.via is not Via.TOKEN and named:
@@ -207,6 +211,21 @@ def _admit(access: Access, request: Request, here: Context) -> Visitor:
     here.throttle.request(visitor.key, safe=request.method in SAFE)
     access.check(visitor)
     return visitor
+
+
+async def _check_text(request: Request, *, form: bool) -> None:
+    """Raise unless path, query and form are text that can be kept: PostgreSQL keeps no NUL character.
+
+    Bodies of the API are checked by their types.
+    """
+    if "\0" in request.scope["path"]:
+        raise NotFound("There is no page at this address.")
+    values: list[object] = list(request.query_params.values())
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if form and kind in FORMS:
+        values += (await request.form()).values()
+    if any(isinstance(one, str) and "\0" in one for one in values):
+        raise RequestInvalid("expected text, got some with NUL characters in it")
 
 
 def _bounded(request: Request, most: int) -> Receive:

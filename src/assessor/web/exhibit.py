@@ -103,6 +103,7 @@ class Exhibit:
         self._kept: OrderedDict[str, _Group] = OrderedDict()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._written: bytes | None = None
 
     def ready(self, name: str) -> Piece | None:
         """The file of this name, if it is kept and what it stands on was not touched since.
@@ -223,7 +224,8 @@ class Exhibit:
             shown = self._resting_on(attempt_id)
             verifier = self._checked_at(f"evidence/{attempt_id}/")
             files = site_files.of_evidence(attempt_id, shown, self._parts, verifier=verifier)
-            kept = self._keep(key, shown[0].id, files)
+            # For as long as the award is shown whose badge is on the page: `site_files.evidence` chooses it.
+            kept = self._keep(key, min(shown, key=lambda one: one.achievement_id).id, files)
         if rest.endswith("/pack.zip"):
             made = pack.of_attempt(attempt_id, self._parts, with_work=False)
             return {f"evidence/{attempt_id}/pack.zip": piece(made.dump())}
@@ -284,7 +286,10 @@ class Exhibit:
         # The checkpoint is asked for first, and the files of its tree afterwards.
         if name == "checkpoint" or not path.is_file():
             with self._writing:
-                self._parts.log.write(self._folder)
+                # Anybody may ask for what there is not: only a tree that was not written yet costs the disk.
+                newest = self._parts.log.checkpoint().note
+                if newest != self._written or not (self._folder / "checkpoint").is_file():
+                    self._written = self._parts.log.write(self._folder).note
         try:
             return piece(path.read_bytes())
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:

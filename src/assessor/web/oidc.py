@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 #: How long the provider may take for an answer, seconds.
 PATIENCE_S = 5.0
+#: How long nobody waits for a provider that gave no answer, seconds: each who does keeps one of the threads
+#: that answer everybody.
+SILENT_S = 10.0
 #: The largest answer of it, bytes.
 ANSWER_BYTES = 256 * 1024
 #: How wrong its clock may be, seconds.
@@ -108,10 +114,15 @@ class Provider:
     Args:
         config: its address and what it calls us.
         redirect_uri: where it sends browsers back to.
+        timer: seconds that only go forward.
     """
 
-    def __init__(self, config: Oidc, *, redirect_uri: str) -> None:
+    def __init__(
+        self, config: Oidc, *, redirect_uri: str, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self.config = config
+        self._timer = timer
+        self._silent_until = -math.inf
         self._redirect_uri = redirect_uri
         self._lock = threading.Lock()
         self._metadata: dict[str, Any] | None = None
@@ -151,7 +162,7 @@ class Provider:
             raise SignInRefused(f"expected {self.config.name} to let you in, it did not")
         endpoint = self._endpoint("token_endpoint")
         try:
-            with self._client() as client:
+            with self._answering(), self._client() as client:
                 got = client.fetch_token(
                     endpoint,
                     code=answer["code"],
@@ -240,15 +251,29 @@ class Provider:
                 self._keys = KeySet.import_key_set(self._get(url))  # type: ignore[arg-type]
             return self._keys
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """For what waits for the provider: not again at once where it gave no answer."""
+        if self._timer() < self._silent_until:
+            raise ProviderAway(f"OpenID provider {self.config.issuer}: gave no answer a moment ago")
+        try:
+            yield
+        except (requests.ConnectionError, requests.Timeout):
+            self._silent_until = self._timer() + SILENT_S
+            raise
+
     def _get(self, url: str) -> dict[str, Any]:
         try:
-            with requests.get(
-                url,
-                headers={"Accept": "application/json"},
-                timeout=PATIENCE_S,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
+            with (
+                self._answering(),
+                requests.get(
+                    url,
+                    headers={"Accept": "application/json"},
+                    timeout=PATIENCE_S,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
                 answer.raise_for_status()
                 # What is cut off parses no more.
                 body = answer.raw.read(ANSWER_BYTES, decode_content=True)

@@ -33,7 +33,7 @@ def visitor(request: Request, here: Context, address: str) -> Visitor:
         scheme, _, secret = shown.partition(" ")
         token = here.parts.store.token(secret.strip(), now=now) if scheme.lower() == "bearer" else None
         if token is None:
-            here.throttle.guess(address)
+            here.throttle.stray(address)
             raise SignInNeeded("expected a token that is in use (Authorization: Bearer asr_...), got none")
         user = here.parts.store.user(token.user_id)
         return Visitor(user=user, via=Via.TOKEN, token=token, address=address)

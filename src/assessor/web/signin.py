@@ -92,9 +92,9 @@ def sign_out(request: Request, here: Here, visitor: Anybody) -> Response:
 @pages.get(held.LINK_PATH + "{secret}")
 def link_page(request: Request, here: Here, visitor: Anybody, secret: str) -> Response:
     """Where a one-time link leads. It is used by the form alone: what previews links must not use it up."""
-    here.throttle.guess(visitor.address)
     user_id = here.parts.store.sign_in_link(secret, now=here.parts.clock())
     if user_id is None:
+        here.throttle.stray(visitor.address)
         raise SignInRefused(_USED)
     return _link_form(request, here, secret, user_id)
 
@@ -140,8 +140,9 @@ def _link_form(
 
 @pages.get(cohorts.JOIN_PATH + "{secret}")
 def join_page(request: Request, here: Here, visitor: Anybody, secret: str) -> Response:
-    """Where an invitation leads."""
-    here.throttle.guess(visitor.address)
+    """Where an invitation leads. Who has one guesses at nothing: a whole class may come from one address."""
+    if here.parts.store.invitation(secret, now=here.parts.clock()) is None:
+        here.throttle.stray(visitor.address)
     return _join_form(request, here, secret)
 
 

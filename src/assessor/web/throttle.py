@@ -3,8 +3,8 @@
 Comes in: whom a request counts for. Goes out: nothing, or `Throttled` with the time to come back. Counts live
 in the memory of the one web process, or in the Redis server that is named by URL, for several of them.
 
-Guesses at secrets (passwords, tokens, links) have counts of their own, by address and by account: they run
-out long before one is guessed.
+Guesses at passwords have counts of their own, by address and by account: they run out long before one is
+guessed. Tokens and links that do not hold have another, by address.
 """
 
 from __future__ import annotations
@@ -90,6 +90,17 @@ class Throttle:
         if account is not None:
             self._count("guesses.both", GUESSES_FROM_ADDRESS_OF_ACCOUNT, f"{here} account:{account}")
             self._count("guesses.account", GUESSES_OF_ACCOUNT, f"account:{account}")
+
+    def stray(self, address: str) -> None:
+        """Count a token, link or invitation that does not hold.
+
+        Nobody guesses one of 256 bits: what comes is a program that goes on after its token ran out. Others
+        at its address must not be kept from signing in by that, so it has a count of its own.
+
+        Raises:
+            Throttled: too many; the text says when to come back.
+        """
+        self._count("strays", GUESSES_FROM_ADDRESS, _bucket(f"address:{address}"))
 
     def _count(self, name: str, rate: Rate, key: str) -> None:
         bucket = _bucket(key)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from assessor import hosting, judging, publish
 from assessor.errors import NotFound
 from assessor.store import Attempt, AttemptState, EvidenceRow
-from assessor.users import Scope
+from assessor.users import Role, Scope
 from assessor.waiting import Place
 from assessor.web import seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
@@ -151,7 +151,7 @@ def result(here: Here, visitor: _Visitor, attempt_id: Id) -> ResultTold:
 
 @api.get("/attempts/{attempt_id}/evidence", summary="What is signed of an attempt")
 def evidence(here: Here, visitor: _Visitor, attempt_id: Id) -> EvidenceTold:
-    """The files themselves are below it."""
+    """The files themselves are below it. Of an attempt that did not pass they are shown to admins alone."""
     row = _evidence(here, visitor, attempt_id)
     return EvidenceTold(record=row.record, run=row.run, envelope=row.envelope, key_id=row.key_id)
 
@@ -230,6 +230,12 @@ def place_told(found: Place | None) -> PlaceTold | None:
 
 def _evidence(here: Context, visitor: Visitor, attempt_id: str) -> EvidenceRow:
     _, found = seeing.attempt(here, visitor, attempt_id)
+    # A record says of each test, hidden ones too, whether it passed and why not: of work that did not pass
+    # that would be a count of hidden tests one by one, whatever the task tells of them.
+    if found.verdict != "passed" and Role.ADMIN not in visitor.roles:
+        raise NotFound(
+            "expected an attempt that passed: of others the signed files are shown to admins alone"
+        )
     row = here.parts.store.evidence(found.id)
     if row is None:
         raise NotFound(f"expected an attempt with evidence, it is {found.state.value}")

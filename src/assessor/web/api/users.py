@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from assessor import sessions
 from assessor.audit import AuditRow
+from assessor.errors import AccountRefused
 from assessor.learnerrows import Seed
 from assessor.users import Role, Scope
 from assessor.web.access import Visitor, allow
@@ -109,6 +110,10 @@ def change_user(here: Here, visitor: _Admin, user_id: Id, given: UserChanged) ->
     """Whoever has it is signed out; switching it off ends its tokens too."""
     store, act = here.parts.store, visitor.act(here)
     found = store.user(user_id)
+    gives_up = given.active is False or (given.roles is not None and Role.ADMIN not in given.roles)
+    if found.id == visitor.signed_in().id and gives_up:
+        # As on the page: nobody who runs this shuts themselves out by a slip.
+        raise AccountRefused("expected another admin to take this from you, this is your own account")
     if given.roles is not None:
         found = store.set_roles(found.id, given.roles, seed=_seed(here), act=act)
     if given.active is not None:

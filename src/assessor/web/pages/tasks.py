@@ -215,7 +215,7 @@ def _untitled(task: Task) -> str:
 def _key(visitor: Visitor, task: Task, upload: Received) -> Key | None:
     """What the form is called with its content: sent twice it is handed in once, sent changed it is new."""
     form = upload.fields.get("key", "")
-    if not 20 <= len(form) <= 64 or not form.isascii():
+    if not 20 <= len(form) <= 64 or not form.isascii() or not form.isprintable():
         return None
     held = hashlib.sha256(task.id.encode())
     for name, text in sorted(upload.fields.items()):
