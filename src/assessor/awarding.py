@@ -20,8 +20,10 @@ from assessor.awards import AwardRow, Change
 from assessor.deserving import Decision, Standing
 from assessor.errors import AwardOvertaken, AwardRefused, KeyRetired, NotFound
 from assessor.parts import Parts
+from assessor.schema import Learner
 from assessor.settling import TRIES, settle
 from assessor.statuses import republish
+from assessor.users import User
 
 __all__ = [
     "Attention",
@@ -80,7 +82,8 @@ def award(
 
     Raises:
         NotFound: no such achievement, or no learner of this name.
-        AwardRefused: what they have shown does not meet it, or it was revoked.
+        AwardRefused: what they have shown does not meet it, it was revoked, or who orders it names an attempt
+            of their own.
     """
     achievement = _achievement(achievement_id, parts)
 
@@ -95,6 +98,8 @@ def award(
         if before is not None:
             return Done(kind=None, row=before, words=f"{learner} has {achievement.id} already")
         if attempt is not None:
+            if act is not None and act.user_id is not None:
+                _require_other(parts.store.user(act.user_id), found.learner)
             return _by_attempt(achievement, found, attempt, reason, email)
         met = deserving.meets(achievement, found.passed, found.held(now))
         if met is None:
@@ -284,6 +289,14 @@ _WORDS = {
     Change.REISSUE: "issued again",
     Change.RENEW: "renewed",
 }
+
+
+def _require_other(user: User, learner: Learner) -> None:
+    """Whoever names an attempt says that it is enough: of one's own work that is for others to say."""
+    if user.learner_id == learner.id:
+        raise AwardRefused(
+            f"{learner.name!r}: expected somebody else to say that an attempt is enough, this is your own"
+        )
 
 
 def _by_attempt(

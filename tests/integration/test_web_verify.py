@@ -10,6 +10,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +21,13 @@ import pytest
 
 from assessor import awarding, site, testing
 from assessor.awards import AwardRow, Visibility
+from assessor.errors import Throttled
 from assessor.openbadges import baking, did, linked
 from assessor.openbadges.remote import Remote
 from assessor.signer import Purpose
 from assessor.web import checking
 from assessor.web.pages import verify
+from assessor.web.slots import Slots
 from tests import exhibited, honours, people, webbed
 from tests.small import Bench
 
@@ -412,15 +415,33 @@ def test_nothing_that_was_sent_is_kept(web: webbed.Web, browser: webbed.Browser,
 
 
 def test_too_many_at_once_come_back_later(web: webbed.Web, browser: webbed.Browser, data: bytes) -> None:
-    for _ in range(verify.AT_ONCE):
-        assert web.here.checking.acquire(timeout=10)
-    try:
-        answer = send(browser, file=data)
-    finally:
-        for _ in range(verify.AT_ONCE):
-            web.here.checking.release()
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    with ExitStack() as others:
+        for number in range(checking.AT_ONCE):
+            others.enter_context(web.here.checking.taken(f"192.0.2.{number}"))
+        page = send(browser, file=data)
+        by_api = browser.client.post("/api/v1/verification", content=data, headers=browser.headers)
+    for answer in (page, by_api):
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
     assert headline(send(browser, file=data)) == "✓ It holds"
+
+
+def test_one_address_leaves_room_for_others() -> None:
+    slots = Slots(3, each=2, retry_s=7)
+    with slots.taken("2001:db8::1"), slots.taken("2001:db8::2"):
+        with pytest.raises(Throttled) as refused, slots.taken("2001:db8::3"):
+            pass
+        assert refused.value.retry_s == 7
+        with slots.taken("192.0.2.1"), pytest.raises(Throttled), slots.taken("192.0.2.2"):
+            pass
+    with slots.taken("2001:db8::3"):
+        pass
+
+
+def test_place_is_free_again_after_a_failure() -> None:
+    slots = Slots(1, each=1, retry_s=7)
+    for _ in range(2):
+        with pytest.raises(KeyError), slots.taken("192.0.2.1"):
+            raise KeyError
 
 
 # Of others.

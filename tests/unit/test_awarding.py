@@ -16,10 +16,12 @@ from structlog.testing import capture_logs
 
 from assessor import awarding, deserving, digest, ledger, pipeline, settling, statuses
 from assessor.achievement import Ability, CompetencyRequired, Passed, TaskRequired
+from assessor.audit import Act
 from assessor.awards import Change
 from assessor.errors import AwardOvertaken, AwardRefused, BlobFault, KeyFault, NotFound
 from assessor.openbadges import linked, recipient
 from assessor.signer import Purpose
+from assessor.users import Role, User
 from tests import honours, people
 from tests.honours import document, earn, held, judge, make_bench
 from tests.small import Bench
@@ -420,6 +422,22 @@ def test_hand_awards_nothing_that_is_not_met_unless_an_attempt_is_named(bench: B
     done = awarding.award(bench.parts, "master", "ada", attempt=attempt, reason="shown in person")
     assert done.row is not None
     assert (done.row.attempts, done.row.level) == ((attempt,), "pass")
+
+
+def test_nobody_says_of_their_own_work_that_it_is_enough(bench: Bench) -> None:
+    store = bench.parts.store
+    own, other = (
+        people.add(store, name, Role.LEARNER, Role.ISSUER) for name in ("ada-lovelace", "ben-jonson")
+    )
+    attempt = judge(bench, 2, learner=own.email)
+
+    def named_by(user: User) -> awarding.Done:
+        act = Act(user_id=user.id, address="", now=bench.clock())
+        return awarding.award(bench.parts, "master", own.email, attempt=attempt, reason="enough", act=act)
+
+    with pytest.raises(AwardRefused, match="expected somebody else"):
+        named_by(own)
+    assert named_by(other).row is not None
 
 
 @pytest.mark.parametrize("number", [1, 3])

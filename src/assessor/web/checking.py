@@ -34,6 +34,11 @@ from assessor.verify import Check
 
 log = structlog.get_logger(__name__)
 
+#: How many are checked at once, a third of the threads that answer; how many of them for one address; and
+#: when others are told to come back, seconds.
+AT_ONCE = 5
+EACH = 2
+RETRY_S = 10
 #: The most that a pack may be here: all of it is in memory at once.
 PACK = IntakeLimits(
     archive_bytes=reading.FILE_BYTES, total_bytes=32 * 1024**2, files=400, depth=8, name_bytes=240, ratio=200

@@ -28,6 +28,7 @@ from assessor.web.hashing import Hashing
 from assessor.web.oidc import Provider
 from assessor.web.pace import Pace
 from assessor.web.rendering import Renderer
+from assessor.web.slots import Slots
 from assessor.web.throttle import Throttle
 from assessor.web.watching import Watch
 
@@ -56,7 +57,7 @@ class Context:
         watch: the one reader of attempts that browsers follow.
         exhibit: what everybody may see.
         remote: gives what fetches the documents that a stranger's credential names.
-        checking: held while a credential is checked: a stranger chose what that takes.
+        checking: places for checks of credentials: a stranger chose what that takes.
     """
 
     settings: Settings
@@ -74,7 +75,7 @@ class Context:
     watch: Watch
     exhibit: Exhibit
     remote: Callable[[], Remote]
-    checking: threading.BoundedSemaphore
+    checking: Slots
 
 
 def of(request: HTTPConnection) -> Context:

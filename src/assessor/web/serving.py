@@ -22,7 +22,7 @@ from assessor.errors import SettingInvalid
 from assessor.openbadges.remote import Remote
 from assessor.parts import Parts
 from assessor.settings import Settings
-from assessor.web import address, app, following, signin
+from assessor.web import address, app, checking, following, signin
 from assessor.web.api import live
 from assessor.web.context import LOOKS_S, Context, Reread
 from assessor.web.exhibit import Exhibit
@@ -31,6 +31,7 @@ from assessor.web.oidc import Provider
 from assessor.web.pace import Pace
 from assessor.web.pages import verify
 from assessor.web.rendering import Renderer
+from assessor.web.slots import Slots
 from assessor.web.throttle import Throttle
 from assessor.web.watching import Watch
 
@@ -92,7 +93,7 @@ def context_of(config: Settings, parts: Parts, *, looks_s: float = LOOKS_S) -> C
             parts=parts, catalog=catalog, folder=config.home / "published" / "log", verifier=verify.PATH
         ),
         remote=lambda: Remote(bounds=verify.BOUNDS),
-        checking=threading.BoundedSemaphore(verify.AT_ONCE),
+        checking=Slots(checking.AT_ONCE, each=checking.EACH, retry_s=checking.RETRY_S),
     )
 
 

@@ -85,7 +85,7 @@ class Throttle:
         Raises:
             Throttled: too many; the text says when to come back.
         """
-        here = _bucket(f"address:{address}")
+        here = bucket(f"address:{address}")
         self._count("guesses", GUESSES_FROM_ADDRESS, here)
         if account is not None:
             self._count("guesses.both", GUESSES_FROM_ADDRESS_OF_ACCOUNT, f"{here} account:{account}")
@@ -100,20 +100,20 @@ class Throttle:
         Raises:
             Throttled: too many; the text says when to come back.
         """
-        self._count("strays", GUESSES_FROM_ADDRESS, _bucket(f"address:{address}"))
+        self._count("strays", GUESSES_FROM_ADDRESS, f"address:{address}")
 
     def _count(self, name: str, rate: Rate, key: str) -> None:
-        bucket = _bucket(key)
+        whose = bucket(key)
         if self._shared is None:
-            until = self._own.over(name, rate, bucket)
+            until = self._own.over(name, rate, whose)
         else:
             item = RateLimitItemPerSecond(rate.count, rate.per_s, namespace=f"assessor.{name}")
             try:
-                until = _over(self._shared, item, bucket)
+                until = _over(self._shared, item, whose)
             except redis.RedisError as error:
                 # The queue being away keeps nobody from reading, and is no time to guess for free.
                 log.warning("requests are counted by this process alone", error=str(error))
-                until = self._own.over(name, rate, bucket)
+                until = self._own.over(name, rate, whose)
         if until is not None:
             retry_s = max(1, math.ceil(until - time.time()))
             raise Throttled(
@@ -123,14 +123,15 @@ class Throttle:
             )
 
 
-def _over(counts: SlidingWindowCounterRateLimiter, item: RateLimitItem, bucket: str) -> float | None:
+def _over(counts: SlidingWindowCounterRateLimiter, item: RateLimitItem, whose: str) -> float | None:
     """Count one more; when there is room again (seconds since 1970) where there is none, else None."""
-    if counts.hit(item, bucket):
+    if counts.hit(item, whose):
         return None
-    return counts.get_window_stats(item, bucket).reset_time
+    return counts.get_window_stats(item, whose).reset_time
 
 
-def _bucket(key: str) -> str:
+def bucket(key: str) -> str:
+    """What counts as one: for `address:<IP>` its network where one customer has all of it; else the key."""
     kind, _, name = key.partition(":")
     if kind == "address":
         try:

@@ -78,11 +78,16 @@ class VerificationTold(Told):
 async def verify(
     request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC, takes=TAKES)]
 ) -> VerificationTold:
-    """One answer for each check, in their order; of a refused one those that come before it."""
+    """One answer for each check, in their order; of a refused one those that come before it.
+
+    Raises:
+        Throttled: too many are checked at once.
+    """
     data = await request.body()
     if not data:
         raise RequestInvalid("expected a credential, got nothing")
-    return await run_in_threadpool(_verified, data, here)
+    with here.checking.taken(visitor.address):
+        return await run_in_threadpool(_verified, data, here)
 
 
 def _verified(data: bytes, here: Context) -> VerificationTold:

@@ -14,7 +14,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from assessor.errors import NotFound, RemoteFault, Throttled
+from assessor.errors import NotFound, RemoteFault
 from assessor.openbadges import reading
 from assessor.openbadges.remote import Bounds
 from assessor.web import checking, negotiation, rendering
@@ -24,8 +24,6 @@ from assessor.web.context import Context, Here
 from assessor.web.uploads import Received, Upload
 
 PATH = "/verify"
-#: How many are checked at once; more are told to come back. A third of the threads that answer.
-AT_ONCE = 5
 #: The most that fetching may take for one of them.
 BOUNDS = Bounds(seconds=8.0, total_seconds=20.0, size_bytes=4 * 1024**2, total_bytes=16 * 1024**2)
 #: A file, and the form around it.
@@ -67,19 +65,16 @@ def check(
         negotiation.choose(request.headers.get("accept"), ("text/html", "application/json"))
         == "application/json"
     )
-    if not here.checking.acquire(blocking=False):
-        raise Throttled("Many badges are being checked at this moment: come back in 10 s", retry_s=10)
     try:
-        data = _given(received, link, here)
-        answer = checking.check(data, email=email or None, parts=here.parts, remote=here.remote())
+        with here.checking.taken(visitor.address):
+            data = _given(received, link, here)
+            answer = checking.check(data, email=email or None, parts=here.parts, remote=here.remote())
     except _NotGiven as error:
         if as_json:
             return JSONResponse({"problem": str(error)}, 422)
         return rendering.page(
             request, "verify.html", status=422, link=link, email=email, problem=str(error), answer=None
         )
-    finally:
-        here.checking.release()
     if as_json:
         return JSONResponse(answer.dump())
     return rendering.page(
