@@ -62,7 +62,12 @@ class Received:
 
 
 def receive(
-    source: Path, *, rules: SubmissionRules, spool: Path, limits: IntakeLimits = DEFAULTS
+    source: Path,
+    *,
+    rules: SubmissionRules,
+    spool: Path,
+    limits: IntakeLimits = DEFAULTS,
+    name: str | None = None,
 ) -> Received:
     """The frozen bundle of an upload.
 
@@ -71,6 +76,7 @@ def receive(
         rules: what the task allows and requires.
         spool: a folder for what must lie on disk meanwhile, made if missing; nothing stays in it.
         limits: the most that an upload may be.
+        name: what whoever handed it in calls it; by default the source's own name.
 
     Raises:
         UploadRefused: an entry or the whole breaks a rule; the text names the entry and the reason.
@@ -88,7 +94,7 @@ def receive(
             os.close(opened)
         return tree.finish()
     except UploadRefused as error:
-        raise UploadRefused(f"upload {shown(source.name)}: {error}") from error
+        raise UploadRefused(f"upload {shown(source.name if name is None else name)}: {error}") from error
 
 
 def flags(received: Bundle) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ def submit(
     ring: Callable[[str, int], None],
     queue_class: Class | None = None,
     key: Key | None = None,
+    name: str | None = None,
 ) -> tuple[Submission, Attempt, intake.Received]:
     """Take an upload in and queue its first attempt.
 
@@ -69,6 +70,7 @@ def submit(
         ring: tells the queue; a queue that is away loses nothing, the sweep rings again.
         queue_class: the class that it waits in, or None for the task's own.
         key: what the client calls it, or None. What it stands for already is given back as it is.
+        name: what the learner calls the upload, for a refusal; by default the name that it has on disk.
 
     Raises:
         NotFound: there is no such task.
@@ -81,7 +83,7 @@ def submit(
     task = tasks.task(task_id)
     snapshot = catalog.freeze(tasks, task_id)
     alike = versioning.require_raised(task, snapshot, parts.store, parts.blobs)
-    received = intake.receive(upload, rules=task.submission, spool=spool)
+    received = intake.receive(upload, rules=task.submission, spool=spool, name=name)
     parts.blobs.put(snapshot.data)
     parts.blobs.put(received.bundle.data)
     try:

@@ -93,7 +93,7 @@ def words(found: Place) -> str:
     if found.expected_s is not None:
         until = f"judged in {about(found.expected_s)}"
     elif found.workers:
-        until = "no run was measured yet"
+        until = "how long it takes is not known yet"
     else:
         until = "no worker takes any now"
     return f"place {found.position} in the queue, {until}"

@@ -158,12 +158,12 @@ def test_archive_is_unpacked_and_what_the_task_does_not_take_is_told(web: webbed
     ("files", "told"),
     [
         ([], "expected files, got none: choose at least one"),
-        ([("other.py", b"x = 1\n")], "expected solution.py, got none"),
+        ([("other.py", b"x = 1\n")], "upload &#34;other.py&#34;: expected solution.py, got none"),
         ([("../solution.py", b"x")], "expected a path inside the upload"),
         ([("/etc/passwd", b"x")], "expected a path inside the upload, got an absolute one"),
         ([("solution.py", b"x"), ("solution.py", b"y")], "expected each file once"),
         ([("solution.py", b"x"), ("more.zip", b"PK\x03\x04")], "got an archive among files"),
-        ([("work.zip", b"PK\x03\x04 broken")], "expected"),
+        ([("work.zip", b"PK\x03\x04 broken")], "upload &#34;work.zip&#34;: expected one end record"),
     ],
 )
 def test_upload_that_cannot_be_taken_is_told_on_the_page(

@@ -144,6 +144,24 @@ def test_form_that_is_refused_says_why(web: Web) -> None:
     assert "expected a task of the catalog" in unknown.text
 
 
+def test_first_page_leads_staff_to_what_is_theirs(web: Web) -> None:
+    page = web.signed_in(Role.INSTRUCTOR).get("/").text
+    assert "Nothing is assigned" not in page
+    assert page.count('href="/cohorts"') == 2  # in the menu, and on the page
+    assert "Nothing is assigned" in web.signed_in(Role.LEARNER).get("/").text
+
+
+def test_assignment_is_called_as_its_task_is_where_it_has_no_title(web: Web) -> None:
+    admin = web.signed_in(Role.ADMIN)
+    where = admin.post("/cohorts", name="Spring").headers["location"]
+    admin.post(f"{where}/assignments", page=where, task="sum")
+    page = admin.get(where).text
+    assert '<th scope="row">Add up</th>' in page
+    found = re.search(rf'{where}/gradebooks/[^"]+', page)
+    assert found is not None
+    assert "<h1>Add up</h1>" in admin.get(found[0]).text
+
+
 def test_instructor_sees_their_own_cohorts_alone(web: Web) -> None:
     teacher, other, ada = web.user(Role.INSTRUCTOR), web.user(Role.INSTRUCTOR), web.user()
     cohort, assigned = taught(web, teacher, ada)
@@ -205,7 +223,14 @@ def test_reviewer_gives_marks_and_the_attempt_is_concluded(web: Web) -> None:
     store = web.bench.parts.store
     assert store.attempt(attempt).state is AttemptState.AWAITING_REVIEW
     browser, where = web.signed_in(Role.REVIEWER), f"/reviews/{attempt}"
-    assert where in browser.get("/reviews").text
+    waiting = browser.get("/reviews").text
+    assert where in waiting
+    assert "Add up" in waiting
+    learner = web.signed_in(user=ada)
+    open_yet = learner.get(f"/attempts/{attempt}").text
+    assert "</strong> so far" in open_yet
+    assert "points, open yet" in open_yet
+    assert "<title>Add up: Waits for a reviewer" in open_yet
     page = browser.get(where).text
     assert "def total(numbers)" in page
     # Reviewers judge the work: whose it is they are not told, nor what hidden tests are called.
@@ -226,6 +251,7 @@ def test_reviewer_gives_marks_and_the_attempt_is_concluded(web: Web) -> None:
     # Other marks make another attempt; what was signed stays.
     again = browser.post(f"{where}/marks", page=where, criterion="clear", marks="4")
     assert again.headers["location"] != where
+    assert "this is judging number 1, and there is <a" in learner.get(f"/attempts/{attempt}").text
     assert store.marks(attempt)[-1].marks == 3
 
 

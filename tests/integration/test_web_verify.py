@@ -19,16 +19,17 @@ from typing import Any
 import httpx
 import pytest
 
-from assessor import awarding, site, testing
+from assessor import awarding, pack, site, testing
 from assessor.awards import AwardRow, Visibility
 from assessor.errors import Throttled
 from assessor.openbadges import baking, did, linked
 from assessor.openbadges.remote import Remote
 from assessor.signer import Purpose
+from assessor.users import Role
 from assessor.web import checking
 from assessor.web.pages import verify
 from assessor.web.slots import Slots
-from tests import exhibited, honours, people, webbed
+from tests import exhibited, honours, learning, people, webbed
 from tests.small import Bench
 
 EMAIL = "ada@example.org"
@@ -216,6 +217,17 @@ def test_pack_of_evidence_alone_is_checked(browser: webbed.Browser, row: AwardRo
     answer = send(browser, file=packed)
     assert headline(answer) == "✓ It holds"
     assert outcomes(answer)["2"][0] == "✓ Holds"
+    assert "<strong>Add up</strong>" in answer.text
+    assert '<span class="chip good">Passed</span> 100 %' in answer.text
+
+
+def test_evidence_of_work_that_did_not_pass_is_genuine_and_says_so(web: webbed.Web) -> None:
+    browser = web.signed_in(Role.LEARNER)
+    attempt_id = learning.judged(web, browser, 0)
+    parts = web.bench.parts
+    answer = send(browser, file=pack.of_attempt(attempt_id, parts, with_work=False).dump())
+    assert headline(answer) == "✓ It holds"
+    assert "it is that the work did not pass" in answer.text
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/index.html", "/pack.zip"])
@@ -310,7 +322,9 @@ def test_badge_that_was_changed_names_the_check(
 )
 def test_what_is_no_badge_is_refused(browser: webbed.Browser, content: bytes) -> None:
     answer = send(browser, file=content, name="<script>alert(1)</script>.png")
-    assert refused(answer) in ("1", "2")
+    number = refused(answer)
+    assert number in ("1", "2")
+    assert ("cannot be read as a badge" in answer.text) is (number == "1")
     assert "<script>alert" not in answer.text
 
 

@@ -151,7 +151,7 @@ def test_nothing_measured_is_said_instead_of_a_time(bench: small.Bench) -> None:
     bench.parts.store.heartbeat("w1", host="h", pid=1, doing="idle", now=bench.clock())
     place = display.place(attempt, bench.parts)
     assert place is not None
-    assert display.place_words(place) == "place 1 in the queue, no run was measured yet"
+    assert display.place_words(place) == "place 1 in the queue, how long it takes is not known yet"
 
 
 def test_ids_are_whole_in_a_narrow_terminal(bench: small.Bench) -> None:

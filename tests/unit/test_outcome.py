@@ -104,6 +104,7 @@ def test_test_that_failed_says_what_it_counts_for() -> None:
 def test_open_review_is_no_zero() -> None:
     found = shown(result(1, passed=True))
     assert (found.rows[1].reached, found.rows[1].next) == ("waits for a reviewer", "")
+    assert (found.rows[1].share, found.rows[1].counts) == ("up to 30 points, open yet", None)
     assert found.needed == "60 % of the whole, and at least 50 % of “Right”"
 
 

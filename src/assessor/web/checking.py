@@ -14,13 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 
-from assessor import digest, note, pack, proof, statuses, verify
+from assessor import digest, note, pack, proof, record, statuses, verify
 from assessor.entry import IntakeLimits
 from assessor.errors import NotFound, RemoteFault, VerificationFailed, VerificationOpen
 from assessor.issuer import Issuer
@@ -31,6 +30,7 @@ from assessor.openbadges.remote import Remote
 from assessor.openbadges.sources import PROOF, Files, Sources
 from assessor.parts import Parts
 from assessor.verify import Check
+from assessor.web.answer import Answer, Line, Said, Shown, Stands, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -49,109 +49,6 @@ PICTURE_CHARS = 512 * 1024
 _PICTURE = re.compile(r"data:image/(png|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}")
 #: What is meant for the command line, in the words of a check.
 _OPTIONS = re.compile(r",? with --[a-z-]+| \([^()]*--[a-z-]+[^()]*\)|: name [^:]*--[a-z-]+[^:]*$")
-
-
-class Stands(StrEnum):
-    """How a check stands in an answer."""
-
-    HELD = "held"  #: it holds
-    REFUSED = "refused"  #: it does not hold
-    OPEN = "not checked"  #: it could not be made here
-    UNASKED = "not asked"  #: nobody asked, or the learner keeps what it is about to themselves
-    NOTHING = "nothing to check"  #: the credential says nothing of the kind
-    UNMADE = "not looked at"  #: an earlier one does not hold
-
-
-class Verdict(StrEnum):
-    """What an answer comes to."""
-
-    HOLDS = "holds"  #: every check that was asked for was made, and holds
-    REFUSED = "refused"  #: one does not hold
-    OPEN = "cannot tell"  #: nothing speaks against it, but something could not be checked
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One check.
-
-    Attributes:
-        number, name: as `checks` and `verify` have them.
-        sentence: what holds when it holds.
-        stands: how it stands.
-        words: what was found, or why not; empty where there is nothing to add.
-    """
-
-    number: int
-    name: str
-    sentence: str
-    stands: Stands
-    words: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a credential says of itself: true only as far as the checks say so.
-
-    Attributes:
-        name, description: of what was awarded.
-        issuer: who it says to be by.
-        since, until: from when and until when, as it writes them, or None.
-        picture: the badge as an address of its own, or None.
-    """
-
-    name: str
-    description: str
-    issuer: str
-    since: str | None
-    until: str | None
-    picture: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What checking came to.
-
-    Attributes:
-        verdict: in one word.
-        lines: every check, in their order.
-        said: what it says of itself, or None where it could not be read, or is evidence alone.
-    """
-
-    verdict: Verdict
-    lines: tuple[Line, ...]
-    said: Said | None = None
-
-    @property
-    def failed(self) -> Line | None:
-        """The check that does not hold, or None."""
-        return next((one for one in self.lines if one.stands is Stands.REFUSED), None)
-
-    @property
-    def known(self) -> bool:
-        """Whether it is by somebody whom this installation knows: by itself. Evidence alone always is."""
-        return all(one.stands is Stands.HELD for one in self.lines if one.name == "issuer")
-
-    @property
-    def withheld(self) -> bool:
-        """Whether evidence was not looked at, since the learner keeps it to themselves."""
-        return any(one.stands is Stands.UNASKED for one in self.lines if one.name == "evidence")
-
-    def dump(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        return {
-            "verdict": self.verdict.value,
-            "holds": self.verdict is Verdict.HOLDS,
-            "checks": [
-                {
-                    "number": one.number,
-                    "check": one.name,
-                    "sentence": one.sentence,
-                    "state": one.stands.value,
-                    "words": one.words,
-                }
-                for one in self.lines
-            ],
-        }
 
 
 @dataclass
@@ -331,6 +228,7 @@ def _evidence(found: pack.Pack, parts: Parts, issuer: Issuer) -> Answer:
     if not found.attempts:
         none = "expected a credential or evidence in the pack, got neither"
         return tally.answer(VerificationFailed("envelope", none))
+    shown = []
     try:
         for attempt in found.attempts:
             one = found.evidence(attempt)
@@ -344,9 +242,15 @@ def _evidence(found: pack.Pack, parts: Parts, issuer: Issuer) -> Answer:
                 included=_included(one.inclusion, logs),
                 on_check=tally.hold,
             )
+            shown.append(_shown(record.own(one.record)))
     except VerificationFailed as error:
         return tally.answer(error)
-    return tally.answer(None)
+    return replace(tally.answer(None), shown=tuple(shown))
+
+
+def _shown(of: record.Record) -> Shown:
+    decided = of.decision
+    return Shown(task=of.task.id, verdict=decided.verdict, total=decided.total, level=decided.level)
 
 
 def _included(given: bytes | None, keys: tuple[note.Key, ...]) -> Any:

@@ -55,6 +55,11 @@ def files(uploaded: Sequence[File], folder: Path, *, required: Collection[str]) 
     return target
 
 
+def called(uploaded: Sequence[File]) -> str:
+    """What a refusal calls them: on disk they have no name that the learner knows."""
+    return uploaded[0].name or "your file" if len(uploaded) == 1 else "your files"
+
+
 def texts(typed: Mapping[str, str], folder: Path) -> Path:
     """What texts by path come to; ends of lines as editors outside of a browser write them.
 

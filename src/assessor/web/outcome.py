@@ -44,7 +44,7 @@ class Row:
         level: title of the level reached, or empty.
         next: what the next level takes, in words, or empty.
         gate: the percent without which nothing passes, where it was missed, else None.
-        counts: tests passed or marks given, or None where the policy tells none.
+        counts: tests passed or marks given, or None where the policy tells none or they are open.
         by: what gives the points.
         comment: the reviewer's, or empty.
     """
@@ -131,13 +131,15 @@ def _rows(told: Feedback, rubric: Rubric) -> tuple[Row, ...]:
                 description=criterion.description,
                 width=0 if fraction is None else int(fraction * 100),
                 reached="waits for a reviewer" if fraction is None else percent(fraction),
-                share=f"{float(one.points):.1f} of {criterion.weight} points",
+                share=f"up to {criterion.weight} points, open yet"
+                if fraction is None
+                else f"{float(one.points):.1f} of {criterion.weight} points",
                 level=_title(criterion.levels, one.level),
                 next=""
                 if fraction is None
                 else _next(criterion.levels, one.level, fraction, marks=criterion.marks),
                 gate=criterion.gate if missed else None,
-                counts=one.counts,
+                counts=None if fraction is None else one.counts,
                 by=criterion.scored_by,
                 comment=one.comment or "",
             )

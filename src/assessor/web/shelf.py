@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from assessor import task as tasks
 from assessor.catalog import Catalog
+from assessor.cohorts import Assignment
 from assessor.errors import AuthorError, NotFound
 from assessor.rubric import Competency, Rubric
 from assessor.task import Task
@@ -89,6 +90,19 @@ def competencies(shelf: Iterable[Entry]) -> tuple[Competency, ...]:
     """All that these tasks show, each once, by name."""
     found = {key(one): one for each in shelf for one in each.competencies}
     return tuple(sorted(found.values(), key=lambda one: (one.name.casefold(), one.framework, one.code)))
+
+
+def title(catalog: Catalog, task_id: str) -> str:
+    """What a task is called; its id where it was taken away or broken since."""
+    try:
+        return catalog.task(task_id).title
+    except (NotFound, AuthorError):
+        return task_id  # said on its own page
+
+
+def called(catalog: Catalog, assignment: Assignment) -> str:
+    """What an assignment is called: its own title, else its task's."""
+    return assignment.title or title(catalog, assignment.task_id)
 
 
 def starter(task: Task) -> bytes:

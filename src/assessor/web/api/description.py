@@ -33,6 +33,7 @@ from assessor.web.api import (
     users,
     verification,
     webhooks,
+    work,
 )
 
 api = routing.router("description")
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tasks.api,
     submissions.api,
     attempts.api,
+    work.api,
     live.api,
     awards.api,
     verification.api,

@@ -138,6 +138,7 @@ def hand_in(
             here.parts.store, visitor.signed_in().id, task.id, now=here.parts.clock()
         ),
         key=None if idempotency_key is None else _key(visitor, task.id, upload, idempotency_key),
+        name=handing.called(upload.files),
     )
     response.headers["Location"] = f"{routing.ROOT}/attempts/{attempt.id}"
     return HandedIn(

@@ -107,7 +107,7 @@ def list_tasks(
 ) -> Page[TaskLine]:
     """By level, then by time, then by title."""
     rows = paging.cut(shelf.entries(here.catalog()), asked, key=lambda one: one.task.id)
-    return paging.page(request, response, asked, rows, key=lambda one: one.task.id, told=_line)
+    return paging.page(request, response, asked, rows, key=lambda one: one.task.id, told=line)
 
 
 @api.get("/tasks/{task_id}", summary="A task")
@@ -117,7 +117,7 @@ def show_task(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: I
     task = found.task
     limits, rules, policy = task.limits, task.submission, task.policy
     return TaskTold(
-        **_line(found).model_dump(exclude={"competencies"}),
+        **line(found).model_dump(exclude={"competencies"}),
         competencies=[_competency(one) for one in found.competencies],
         brief=task.brief,
         starter=sorted(task.starter),
@@ -164,7 +164,8 @@ def starter(here: Here, visitor: Annotated[Visitor, allow(PUBLIC)], task_id: Id)
     return Response(data, media_type="application/zip")
 
 
-def _line(one: shelf.Entry) -> TaskLine:
+def line(one: shelf.Entry) -> TaskLine:
+    """A task as a list tells it."""
     task = one.task
     return TaskLine(
         id=task.id,

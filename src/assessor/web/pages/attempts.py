@@ -15,13 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from assessor import bundle, judging, site_files
+from assessor import judging, site_files
 from assessor.awards import AwardRow
-from assessor.bundle import Bundle
 from assessor.errors import BlobFault, NotFound
 from assessor.store import UNUSED, Attempt, AttemptState, Submission
 from assessor.users import Role
-from assessor.web import changes, following, lined, outcome, rendering
+from assessor.web import following, lined, outcome, rendering, work
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
 from assessor.web.pages import own
@@ -53,7 +52,7 @@ class Seen:
 
 
 @pages.get("/attempts")
-def work(
+def list_(
     request: Request, here: Here, visitor: Learning, before: Annotated[str, Query(max_length=64)] = ""
 ) -> Response:
     """All that the visitor handed in, the newest first."""
@@ -99,7 +98,7 @@ def show(
         rate=here.parts.rate,
         now=here.parts.clock(),
     )
-    files = _files(here, submission)
+    files = work.files(here, submission)
     passed = found is not None and found.told.verdict == "passed"
     return rendering.page(
         request,
@@ -120,7 +119,7 @@ def show(
         if files is None or found is None
         else lined.places(files.files, here.parts.store.remarks(submission.id)),
         left_out=left_out,
-        previous=_previous(here, learner.id, submission),
+        previous=work.previous(here, submission),
         history=_history(here, learner.id, submission, attempt),
         suggestions=own.suggestions(here, visitor) if found is not None else (),
         **({} if progress is None else following.values(progress)),
@@ -144,7 +143,7 @@ def files(request: Request, here: Here, visitor: Learning, attempt_id: str) -> R
     """The files that were handed in, as they are kept."""
     learner = own.learner(here, visitor)
     submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
-    found = _files(here, submission)
+    found = work.files(here, submission)
     if found is None:
         raise NotFound("expected files, these were removed")
     return rendering.page(
@@ -163,7 +162,7 @@ def bundled(here: Here, visitor: Learning, attempt_id: str) -> Response:
     """The same to keep: the very bytes whose digest the evidence names."""
     learner = own.learner(here, visitor)
     submission, _ = here.parts.store.own_attempt(learner.id, attempt_id)
-    found = _files(here, submission)
+    found = work.files(here, submission)
     if found is None:
         raise NotFound("expected files, these were removed")
     named = f'attachment; filename="{submission.task_id}-{submission.id}.tar"'
@@ -184,13 +183,10 @@ def changed(
     if since:
         earlier, other = here.parts.store.own_attempt(learner.id, since)
     else:
-        previous = _previous(here, learner.id, submission)
+        previous = work.previous(here, submission)
         if previous is None:
             return RedirectResponse(f"/attempts/{attempt.id}", 303)
         earlier, other = previous
-    before, after = _files(here, earlier), _files(here, submission)
-    if earlier.task_id != submission.task_id or before is None or after is None:
-        raise NotFound("expected two submissions for one task, with their files, got others")
     return rendering.page(
         request,
         "changes.html",
@@ -199,7 +195,7 @@ def changed(
         attempt=attempt,
         earlier=earlier,
         other=other,
-        changes=changes.changes(before.files, after.files),
+        changes=work.differences(here, earlier, submission),
         others=here.parts.store.coursework(learner.id, task_id=submission.task_id, limit=PAGE),
     )
 
@@ -219,20 +215,6 @@ async def _events(views: AsyncIterator[View | None]) -> AsyncIterator[str]:
         yield f"event: progress\n{data}\n"
         if view.over:
             yield "event: over\ndata: over\n\n"
-
-
-def _files(here: Context, submission: Submission) -> Bundle | None:
-    """The files of a submission, or None once they were removed."""
-    try:
-        return bundle.unpack(here.parts.blobs.get(submission.bundle), expected=submission.bundle)
-    except NotFound:
-        return None
-
-
-def _previous(here: Context, learner_id: str, submission: Submission) -> tuple[Submission, Attempt] | None:
-    """The submission for the same task before this one, with its newest attempt."""
-    found = here.parts.store.coursework(learner_id, task_id=submission.task_id, before=submission.id, limit=1)
-    return found[0] if found else None
 
 
 def _history(

@@ -18,7 +18,7 @@ from assessor.cohorts import IN_COHORT, Assignment, Counts
 from assessor.errors import AccountRefused, LearnerError, NotFound
 from assessor.grades import Grade
 from assessor.users import Role
-from assessor.web import rendering, seeing
+from assessor.web import rendering, seeing, shelf
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
 
@@ -155,6 +155,7 @@ def show_gradebook(
         "gradebook.html",
         cohort=here.parts.store.cohort(cohort_id),
         assignment=assignment,
+        title=shelf.called(here.catalog(), assignment),
         grades=grades,
     )
 
@@ -211,7 +212,7 @@ def _show(
     problem: str | None = None,
     link: str | None = None,
 ) -> Response:
-    cohort, store = seeing.cohort(here, visitor, cohort_id), here.parts.store
+    cohort, store, catalog = seeing.cohort(here, visitor, cohort_id), here.parts.store, here.catalog()
     assigned: list[Assignment] = []
     while found := store.assignments(cohort.id, after=assigned[-1].id if assigned else None):
         assigned += found
@@ -221,8 +222,8 @@ def _show(
         status=200 if problem is None else 422,
         cohort=cohort,
         members=store.members(cohort.id),
-        assignments=assigned,
-        tasks=here.catalog().ids(),
+        assignments=[(one, shelf.called(catalog, one)) for one in assigned],
+        tasks=catalog.ids(),
         roles=IN_COHORT,
         is_admin=Role.ADMIN in visitor.roles,
         problem=problem,

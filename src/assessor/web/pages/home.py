@@ -7,10 +7,9 @@ from typing import Annotated
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor.errors import AuthorError, NotFound
-from assessor.web import rendering
+from assessor.web import rendering, shelf
 from assessor.web.access import PUBLIC, Visitor, allow, router
-from assessor.web.context import Context, Here
+from assessor.web.context import Here
 
 pages = router()
 
@@ -24,12 +23,5 @@ def home(request: Request, here: Here, visitor: Annotated[Visitor, allow(PUBLIC)
         request,
         "home.html",
         cohorts=() if visitor.user is None else store.cohorts(visitor.user.id),
-        assignments=[(one, one.title or _title(here, one.task_id)) for one in assigned],
+        assignments=[(one, shelf.called(here.catalog(), one)) for one in assigned],
     )
-
-
-def _title(here: Context, task_id: str) -> str:
-    try:
-        return here.catalog().task(task_id).title
-    except (NotFound, AuthorError):
-        return task_id  # taken away, or broken, since it was assigned: said on its own page

@@ -20,7 +20,7 @@ from assessor.rubric import Criterion
 from assessor.scoring import CriterionScore, Mark
 from assessor.store import AttemptState
 from assessor.users import Role
-from assessor.web import lined, marking, rendering, seeing
+from assessor.web import lined, marking, rendering, seeing, shelf
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
 
@@ -53,11 +53,15 @@ def list_(request: Request, here: Here, visitor: Reviewing) -> Response:
     store = here.parts.store
     waiting = store.attempts_in(AttemptState.AWAITING_REVIEW, limit=ROWS + 1)
     found = [(one, store.submission(one.submission_id)) for one in waiting[:ROWS]]
-    own = visitor.signed_in().learner_id
+    own, catalog = visitor.signed_in().learner_id, here.catalog()
     return rendering.page(
         request,
         "reviews.html",
-        rows=[(one, submission) for one, submission in found if own is None or submission.learner_id != own],
+        rows=[
+            (one, submission, shelf.title(catalog, submission.task_id))
+            for one, submission in found
+            if own is None or submission.learner_id != own
+        ],
         there_is_more=len(waiting) > ROWS,
     )
 

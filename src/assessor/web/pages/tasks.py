@@ -84,7 +84,7 @@ def submit(
     found = shelf.entry(here.catalog(), task_id)
     learner = own.learner(here, visitor)
     try:
-        path = _path(here, found.task, upload)
+        path, name = _source(here, found.task, upload)
         _, attempt, received = pipeline.submit(
             path,
             task_id=found.task.id,
@@ -97,6 +97,7 @@ def submit(
                 here.parts.store, visitor.signed_in().id, found.task.id, now=here.parts.clock()
             ),
             key=_key(visitor, found.task, upload),
+            name=name,
         )
     except (LearnerError, VersionStale) as error:
         told = problems.told(request, error)
@@ -115,20 +116,23 @@ def submit(
     return RedirectResponse(f"/attempts/{attempt.id}{left_out}", 303)
 
 
-def _path(here: Context, task: Task, upload: Received) -> Path:
+def _source(here: Context, task: Task, upload: Received) -> tuple[Path, str]:
+    """What was handed in, and what the learner calls it."""
     if upload.fields.get("git"):
-        return gitsource.fetch(
-            upload.fields["git"].strip(), hosts=here.settings.git_hosts, folder=upload.folder
-        )
+        url = upload.fields["git"].strip()
+        return gitsource.fetch(url, hosts=here.settings.git_hosts, folder=upload.folder), url
     if upload.files or not any(name.startswith(TEXT) for name in upload.fields):
-        return handing.files(upload.files, upload.folder, required=task.submission.required)
+        return (
+            handing.files(upload.files, upload.folder, required=task.submission.required),
+            handing.called(upload.files),
+        )
     known = {one.path for one in editors(task)}
     typed = {
         name.removeprefix(TEXT): text
         for name, text in upload.fields.items()
         if name.startswith(TEXT) and name.removeprefix(TEXT) in known and text.strip()
     }
-    return handing.texts(typed, upload.folder)
+    return handing.texts(typed, upload.folder), "what is written here"
 
 
 def editors(task: Task) -> tuple[Editor, ...]:

@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from assessor.errors import NotFound, RemoteFault
 from assessor.openbadges import reading
 from assessor.openbadges.remote import Bounds
-from assessor.web import checking, negotiation, rendering
+from assessor.web import checking, negotiation, rendering, shelf
 from assessor.web.access import PUBLIC, Visitor, allow, router
-from assessor.web.checking import Answer, Verdict
+from assessor.web.answer import Answer, Verdict
 from assessor.web.context import Context, Here
 from assessor.web.uploads import Received, Upload
 
@@ -85,6 +85,7 @@ def check(
         problem="",
         answer=answer,
         headline=_headline(answer),
+        shown=[(one, shelf.title(here.catalog(), one.task)) for one in answer.shown],
         asked=bool(email),
     )
 
@@ -107,7 +108,10 @@ class Headline:
 
 def _headline(answer: Answer) -> Headline:
     if answer.verdict is Verdict.REFUSED:
-        return Headline(mark="✗", kind="bad", words="Do not rely on it", sentence="A check does not hold.")
+        sentence = "A check does not hold."
+        if answer.said is None and answer.failed is not None and answer.failed.name == "bytes":
+            sentence = "It cannot be read as a badge: give the picture or the file just as you were given it."
+        return Headline(mark="✗", kind="bad", words="Do not rely on it", sentence=sentence)
     if answer.verdict is Verdict.OPEN:
         return Headline(
             mark="?",
