@@ -33,9 +33,10 @@ import redis
 import rich.console
 import rich.table
 
-from assessor import catalog, intake, jobs, payload, pipeline, queueserver, reconcile, schema, testing, wiring
+from assessor import catalog, intake, jobs, payload, pipeline, queueserver, reconcile, testing, wiring
 from assessor.logs import configure
 from assessor.parts import Parts
+from assessor.rows import schema
 from assessor.sandbox.protocol import End, Ended, Event, Order
 from assessor.settings import LogFormat
 from assessor.store import AttemptState

@@ -23,9 +23,10 @@ from pathlib import Path
 import figures
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import leaves, ledger, log, note, schema
-from assessor.database import Database
-from assessor.log import Kind, Log
+from assessor import note
+from assessor.rows import leaves, ledger, log, schema
+from assessor.rows.database import Database
+from assessor.rows.log import Kind, Log
 from assessor.signer import LocalSigner
 
 SALT = bytes(range(16))

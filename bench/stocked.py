@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assessor import catalog, passwords, pipeline, settings, settling, testing, wiring
-from assessor.audit import Act
 from assessor.catalog import Catalog
-from assessor.learnerrows import Seed
 from assessor.parts import Parts
+from assessor.rows.audit import Act
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, Scope, User
 from assessor.sandbox.protocol import End, Ended, Event, Order
 from assessor.settings import Settings
-from assessor.users import Role, Scope, User
 from assessor.wiring import new_id, new_token
 
 PROJECT = Path(__file__).resolve().parent.parent

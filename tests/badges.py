@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from assessor import digest, merkle, note
-from assessor.log import Log
 from assessor.openbadges import checks, did, linked, multibase, recipient, statuslist, trust
 from assessor.openbadges.asked import Asked, Told
 from assessor.openbadges.sources import Files, Sources
 from assessor.record import RECORD_MEDIA_TYPE
+from assessor.rows.log import Log
 from assessor.signer import Purpose
 from assessor.verify import Check
 from tests import small

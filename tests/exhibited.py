@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from assessor.errors import RemoteFault
-from assessor.log import Log
 from assessor.openbadges.remote import Remote
+from assessor.rows.log import Log
 from assessor.signer import Purpose
 from tests import honours, webbed
 from tests.small import Bench

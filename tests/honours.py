@@ -17,9 +17,9 @@ from typing import Any
 
 from assessor import catalog, pipeline, settling, testing
 from assessor.achievement import Achievement
-from assessor.awards import AwardRow
 from assessor.issuer import Issuer
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow
 from assessor.sandbox.protocol import End, Ended, Event, Order
 from assessor.store import Store
 from tests import small

@@ -7,10 +7,10 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assessor.audit import Act
-from assessor.learnerrows import Seed
+from assessor.rows.audit import Act
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, User
 from assessor.store import Store
-from assessor.users import Role, User
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -16,10 +16,11 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
-from assessor import logs, passwords, settings, tokens
-from assessor.audit import Act
-from assessor.learnerrows import Seed
-from assessor.users import Role, Scope, User
+from assessor import logs, passwords, settings
+from assessor.rows import tokens
+from assessor.rows.audit import Act
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, Scope, User
 from assessor.web import app, serving
 from assessor.web.context import Context
 from assessor.web.throttle import Throttle

@@ -15,15 +15,15 @@ import structlog
 
 from assessor import deserving, granting, statuses
 from assessor.achievement import Achievement
-from assessor.audit import Act
-from assessor.awards import AwardRow, Change
 from assessor.deserving import Decision, Standing
 from assessor.errors import AwardOvertaken, AwardRefused, KeyRetired, NotFound
 from assessor.parts import Parts
-from assessor.schema import Learner
+from assessor.rows.audit import Act
+from assessor.rows.awards import AwardRow, Change
+from assessor.rows.schema import Learner
+from assessor.rows.users import User
 from assessor.settling import TRIES, settle
 from assessor.statuses import republish
-from assessor.users import User
 
 __all__ = [
     "Attention",

@@ -26,9 +26,10 @@ from typing import Literal
 import pydantic
 import sqlalchemy as sa
 
-from assessor import digest, keyrows, schema, store
+from assessor import digest, store
 from assessor.blobs import Blobs
 from assessor.errors import BlobFault, NotFound, StoreFault
+from assessor.rows import keyrows, schema
 
 DATABASE = "assessor.db"
 BLOBS = "blobs"

@@ -23,13 +23,13 @@ from fractions import Fraction
 from assessor import achievement as achievements
 from assessor import judging, merit, record
 from assessor.achievement import Achievement, Met, Passed, Shown
-from assessor.awards import AwardRow, Change
 from assessor.blobs import Blobs
 from assessor.openbadges import resources
 from assessor.parts import Parts
-from assessor.passes import Pass
 from assessor.requirement import AchievementRequired, CompetencyRequired, TaskRequired
-from assessor.schema import Learner
+from assessor.rows.awards import AwardRow, Change
+from assessor.rows.passes import Pass
+from assessor.rows.schema import Learner
 
 #: Of how many attempts it is kept what they show; a kibibyte or two each.
 SHOWN = 4096

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from assessor.cohorts import Assignment
-from assessor.grades import Grade
+from assessor.rows.cohorts import Assignment
+from assessor.rows.grades import Grade
 
 COLUMNS = ("name", "email", "verdict", "score_percent", "submitted_at", "late", "tries", "waiting", "attempt")
 

@@ -18,16 +18,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assessor import achievement as achievements
-from assessor import digest, judging, learnerrows, personal, statuses
+from assessor import digest, judging, personal, statuses
 from assessor.achievement import Achievement
-from assessor.audit import Act
-from assessor.awards import AwardRow, Change, Grant
 from assessor.deserving import Decision
 from assessor.errors import AssessorError, NotFound
 from assessor.openbadges import credential, did, linked, recipient
 from assessor.parts import Parts
 from assessor.requirement import AchievementRequired
-from assessor.schema import Learner
+from assessor.rows import learnerrows
+from assessor.rows.audit import Act
+from assessor.rows.awards import AwardRow, Change, Grant
+from assessor.rows.schema import Learner
 
 #: What of a moment is in a credential; a re-issue is later by at least as much.
 SECOND = timedelta(seconds=1)

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assessor import digest, granting, statuses
-from assessor.awards import AwardRow
 from assessor.errors import AwardRefused
 from assessor.openbadges import artwork, baking, certificate, clr, credential, linked, linkedin
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow
 
 
 def credential_of(row: AwardRow, parts: Parts) -> bytes:

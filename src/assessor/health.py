@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from assessor import jobs
-from assessor.attempts import Counts
 from assessor.pressure import Kind, Pressure
-from assessor.schema import WorkerRow
+from assessor.rows.attempts import Counts
+from assessor.rows.schema import WorkerRow
 from assessor.statuses import Late, told
 
 #: How many different reasons to wait are told; the rest is counted.

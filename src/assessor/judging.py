@@ -17,12 +17,12 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, evidence, logs, page, proof, publish, report, results, scoring
-from assessor.audit import Act
 from assessor.blobs import Blobs
 from assessor.errors import AssessorError, BlobFault, KeyRetired, NotFound
 from assessor.inspection import CheckResult
 from assessor.note import Kind
 from assessor.parts import RUN, Parts, Run
+from assessor.rows.audit import Act
 from assessor.sandbox import protocol
 from assessor.signer import Signer
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Submission

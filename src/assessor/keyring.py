@@ -22,13 +22,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from assessor import audit, keyfile, keyrows, signer
-from assessor.audit import Act
-from assessor.database import Database
+from assessor import keyfile, signer
 from assessor.errors import KeyFault, NotFound
 from assessor.issuer import Method
-from assessor.keyrows import KeyRow
 from assessor.openbadges import did
+from assessor.rows import audit, keyrows
+from assessor.rows.audit import Act
+from assessor.rows.database import Database
+from assessor.rows.keyrows import KeyRow
 from assessor.signer import ElsewhereSigner, LocalSigner, PublicKey, Purpose, Signer
 
 Held = LocalSigner | ElsewhereSigner

@@ -20,8 +20,8 @@ from assessor.gauge import Gauge
 from assessor.inspection import Inspection
 from assessor.issuer import Issuer
 from assessor.keyring import Keyring
-from assessor.leases import STARVE_S
-from assessor.log import Log
+from assessor.rows.leases import STARVE_S
+from assessor.rows.log import Log
 from assessor.sandbox import protocol
 from assessor.store import Store
 from assessor.waiting import Rate

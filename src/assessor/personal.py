@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from assessor import digest
-from assessor.audit import Act
 from assessor.blobs import Blobs
 from assessor.errors import StoreFault
+from assessor.rows.audit import Act
 from assessor.store import Store
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import structlog
 
 from assessor import bundle, catalog, inspector, intake, judging, logs, personal, versioning
-from assessor.admission import Key
 from assessor.errors import (
     AssessorError,
     BlobFault,
@@ -38,6 +37,7 @@ from assessor.inspection import Inspection
 from assessor.inspection import Reason as CheckReason
 from assessor.lease import Lease
 from assessor.parts import RUN, Parts, Run
+from assessor.rows.admission import Key
 from assessor.sandbox import protocol
 from assessor.store import Attempt, AttemptState, Submission
 from assessor.waiting import Class

@@ -13,12 +13,12 @@ from fractions import Fraction
 
 from assessor import deserving, evidence, judging, merit
 from assessor.achievement import Passed
-from assessor.awards import AwardRow
 from assessor.errors import NotFound
 from assessor.judging import Judged
 from assessor.openbadges import resources
 from assessor.parts import Parts
-from assessor.standings import Regrade, Result
+from assessor.rows.awards import AwardRow
+from assessor.rows.standings import Regrade, Result
 from assessor.store import Attempt, AttemptState
 
 

@@ -33,13 +33,13 @@ from assessor import (
     statuses,
     versioning,
 )
-from assessor.awards import AwardRow
 from assessor.errors import AssessorError, KeyRetired, NotFound, QueueFault, RegradeOvertaken, RegradeRefused
 from assessor.judging import Judged
 from assessor.parts import Parts
-from assessor.queued import JudgedWith
-from assessor.regrades import Held, Wanted
-from assessor.standings import Regrade, Result
+from assessor.rows.awards import AwardRow
+from assessor.rows.queued import JudgedWith
+from assessor.rows.regrades import Held, Wanted
+from assessor.rows.standings import Regrade, Result
 from assessor.store import OPEN, Attempt, AttemptState, EvidenceRow
 
 log = structlog.get_logger(__name__)

@@ -15,8 +15,8 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assessor import learnerrows
 from assessor.errors import FileInvalid
+from assessor.rows import learnerrows
 
 #: The largest file, and the most lines of it.
 LIMIT_BYTES = 4 * 1024**2

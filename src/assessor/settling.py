@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from assessor import deserving, granting, personal, statuses
-from assessor.awards import AwardRow, Change
 from assessor.deserving import Decision
 from assessor.errors import AwardOvertaken, KeyRetired
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow, Change
 
 log = structlog.get_logger(__name__)
 

@@ -29,12 +29,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assessor import hosting, site_files, statuses, tree
-from assessor.awards import AwardRow, Visibility
 from assessor.catalog import Catalog
 from assessor.issuer import Issuer
 from assessor.note import Kind
 from assessor.openbadges.sources import PROOF
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow, Visibility
 from assessor.site_files import There
 from assessor.site_pages import Listed
 from assessor.tree import File

@@ -15,7 +15,6 @@ from typing import Any
 
 from assessor import handout, judging, note, pack, page, publish, site_pages, statuses
 from assessor.achievement import Achievement, TaskRequired
-from assessor.awards import AwardRow, Visibility
 from assessor.catalog import Catalog
 from assessor.errors import AuthorError, NotFound, VerificationFailed
 from assessor.issuer import Issuer, Method
@@ -24,6 +23,7 @@ from assessor.note import Kind
 from assessor.openbadges import artwork, credential, did, trust
 from assessor.openbadges.sources import PROOF
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow, Visibility
 from assessor.rubric import Rubric
 from assessor.signer import Purpose
 from assessor.site_pages import Listed, Pictured, Status

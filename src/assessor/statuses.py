@@ -25,7 +25,7 @@ from assessor.errors import AssessorError, AwardOvertaken, KeyRetired
 from assessor.issuer import Issuer, Method
 from assessor.openbadges import did, linked, statuslist
 from assessor.parts import Parts
-from assessor.revocations import BITS, StatusList
+from assessor.rows.revocations import BITS, StatusList
 from assessor.signer import Purpose, Signer
 
 log = structlog.get_logger(__name__)

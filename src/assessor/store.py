@@ -19,22 +19,22 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from assessor import admission, attempts, audit, awards, leases, ledger, queued, schema
-from assessor.attempts import Attempts
-from assessor.audit import Act, Audit
-from assessor.awards import Awards
-from assessor.cohorts import Cohorts
-from assessor.coursework import Coursework
 from assessor.errors import NotFound
-from assessor.grades import Grades
-from assessor.invitations import Invitations
-from assessor.learners import Learners
-from assessor.leases import SKEW, Leases
-from assessor.passes import Passes
-from assessor.regrades import Regrades
-from assessor.remarks import Remarks
-from assessor.revocations import Revocations
-from assessor.schema import (
+from assessor.rows import admission, attempts, audit, awards, leases, ledger, queued, schema
+from assessor.rows.attempts import Attempts
+from assessor.rows.audit import Act, Audit
+from assessor.rows.awards import Awards
+from assessor.rows.cohorts import Cohorts
+from assessor.rows.coursework import Coursework
+from assessor.rows.grades import Grades
+from assessor.rows.invitations import Invitations
+from assessor.rows.learners import Learners
+from assessor.rows.leases import SKEW, Leases
+from assessor.rows.passes import Passes
+from assessor.rows.regrades import Regrades
+from assessor.rows.remarks import Remarks
+from assessor.rows.revocations import Revocations
+from assessor.rows.schema import (
     OPEN,
     UNUSED,
     Attempt,
@@ -46,10 +46,10 @@ from assessor.schema import (
     Submission,
     WorkerRow,
 )
-from assessor.users import Users
+from assessor.rows.users import Users
+from assessor.rows.webhooks import Webhooks
+from assessor.rows.withheld import Withheld
 from assessor.waiting import Class, Rate
-from assessor.webhooks import Webhooks
-from assessor.withheld import Withheld
 
 __all__ = [
     "OPEN",

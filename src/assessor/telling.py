@@ -22,10 +22,10 @@ from typing import Protocol
 import structlog
 from standardwebhooks import Webhook
 
-from assessor.audit import Act
 from assessor.errors import NotFound, RemoteFault
 from assessor.openbadges import remote
-from assessor.webhooks import Delivery, Endpoint, Webhooks
+from assessor.rows.audit import Act
+from assessor.rows.webhooks import Delivery, Endpoint, Webhooks
 
 log = structlog.get_logger(__name__)
 

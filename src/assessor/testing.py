@@ -12,9 +12,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor.database import Database
 from assessor.issuer import Issuer
 from assessor.keyring import Keyring, Place
+from assessor.rows.database import Database
 from assessor.sandbox.protocol import (
     Collected,
     CollectedTest,

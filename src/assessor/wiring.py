@@ -23,7 +23,6 @@ from assessor import (
     __version__,
     blobs,
     catalog,
-    database,
     health,
     issuer,
     keyring,
@@ -32,20 +31,20 @@ from assessor import (
     publish,
     queueserver,
     statuses,
-    tokens,
 )
 from assessor.achievement import Achievement
-from assessor.database import Database
 from assessor.errors import EngineMissing, KeyFault, SandboxFault, StoreFault
 from assessor.gauge import Engine, Gauge
 from assessor.issuer import Issuer, Method
 from assessor.jobs import Ring
 from assessor.keyring import Keyring, Place
-from assessor.learnerrows import Seed
-from assessor.log import Log
 from assessor.openbadges import trust
 from assessor.parts import Parts
 from assessor.pressure import Kind
+from assessor.rows import database, tokens
+from assessor.rows.database import Database
+from assessor.rows.learnerrows import Seed
+from assessor.rows.log import Log
 from assessor.sandbox import engine, protocol
 from assessor.sandbox.docker import Docker
 from assessor.sandbox.processors import Processors

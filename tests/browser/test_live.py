@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from assessor.users import Role
+from assessor.rows.users import Role
 from tests import small
 from tests.browser import live
 from tests.browser.conftest import Opening

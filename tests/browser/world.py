@@ -14,18 +14,18 @@ from datetime import timedelta
 from pathlib import Path
 
 from assessor import awarding, catalog, judging, pipeline, settling, testing
-from assessor.audit import Act
-from assessor.awards import AwardRow, Visibility
-from assessor.cohorts import JOIN_PATH
 from assessor.issuer import Issuer
-from assessor.log import Log
+from assessor.rows.audit import Act
+from assessor.rows.awards import AwardRow, Visibility
+from assessor.rows.cohorts import JOIN_PATH
+from assessor.rows.log import Log
+from assessor.rows.sessions import LINK_PATH
+from assessor.rows.users import Role, Scope, User
+from assessor.rows.webhooks import TOLD
+from assessor.rows.webhooks import Event as Told
 from assessor.sandbox.protocol import Collected, CollectedTest, End, Ended, Event, Finished, Order, Reason
-from assessor.sessions import LINK_PATH
 from assessor.signer import Purpose
 from assessor.store import AttemptState
-from assessor.users import Role, Scope, User
-from assessor.webhooks import TOLD
-from assessor.webhooks import Event as Told
 from tests import small, webbed
 
 ROOT = Path(__file__).parents[2]

@@ -22,8 +22,9 @@ import pytest
 import yaml
 from rich.console import Console
 
-from assessor import blobs, catalog, display, judging, pipeline, publish, settings, testing, wiring
+from assessor import blobs, catalog, judging, pipeline, publish, settings, testing, wiring
 from assessor.authoring import lock
+from assessor.cli import display
 from assessor.errors import UploadRefused
 from assessor.intake import Received
 from assessor.parts import Parts

@@ -34,12 +34,12 @@ from assessor import (
     verify,
 )
 from assessor.errors import AuthorError, UploadRefused, VerificationFailed
-from assessor.learnerrows import Seed
 from assessor.openbadges import checks
 from assessor.openbadges.asked import Asked
 from assessor.openbadges.sources import Sources
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role
 from assessor.settings import LogFormat
-from assessor.users import Role
 from assessor.web import gitsource
 from tests import badges, people
 from tests.hostile.conftest import (

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "bench"))
 import chaos
 
 from assessor import supervisor
-from assessor.leases import STARVE_S
 from assessor.logs import configure
+from assessor.rows.leases import STARVE_S
 from assessor.sandbox.protocol import End, Event, Finished, Order
 from assessor.settings import LogFormat
 from assessor.store import Attempt, AttemptState, Claim, Conclusion

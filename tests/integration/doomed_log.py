@@ -32,9 +32,9 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from assessor import log
-from assessor.database import Database
-from assessor.log import Kind, Log
+from assessor.rows import log
+from assessor.rows.database import Database
+from assessor.rows.log import Kind, Log
 from assessor.signer import LocalSigner
 
 ORIGIN = "badges.example/log"

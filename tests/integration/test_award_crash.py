@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from assessor import awarding, awards, ledger, revocations, settling, statuses
+from assessor import awarding, settling, statuses
 from assessor.blobs import Blobs
-from assessor.log import Log
 from assessor.openbadges import statuslist
+from assessor.rows import awards, ledger, revocations
+from assessor.rows.log import Log
 from assessor.signer import Purpose
 from assessor.store import Store
 from tests.honours import document, earn, held, judge, make_bench, reopen

@@ -24,8 +24,8 @@ from assessor.errors import (
     SignInNeeded,
     UploadRefused,
 )
+from assessor.rows.users import Role, Scope
 from assessor.store import AttemptState
-from assessor.users import Role, Scope
 from assessor.web.throttle import Throttle
 from tests import honours, small, webbed
 

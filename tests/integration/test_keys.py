@@ -19,7 +19,6 @@ from assessor import (
     backup,
     digest,
     judging,
-    ledger,
     note,
     pipeline,
     proof,
@@ -31,6 +30,7 @@ from assessor import (
 )
 from assessor.errors import KeyFault, VerificationFailed
 from assessor.keyring import Keyring, Place
+from assessor.rows import ledger
 from assessor.signer import Purpose, load_public
 from assessor.store import AttemptState, Store
 from tests import small

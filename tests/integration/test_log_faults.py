@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from assessor import merkle, note
-from assessor.database import Database
-from assessor.log import Kind, Log
 from assessor.note import Checkpoint
+from assessor.rows.database import Database
+from assessor.rows.log import Kind, Log
 from tests.integration import doomed_log
 
 SCRIPT = Path(doomed_log.__file__)

@@ -15,10 +15,10 @@ import pytest
 
 from assessor import backup
 from assessor.blobs import Blobs
+from assessor.rows.tokens import Scope
+from assessor.rows.users import Role
+from assessor.rows.webhooks import Event
 from assessor.store import Store
-from assessor.tokens import Scope
-from assessor.users import Role
-from assessor.webhooks import Event
 from tests import people
 from tests.people import NOW, act, add
 

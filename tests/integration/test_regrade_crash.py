@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assessor import awards, judging, ledger, log, regrades, regrading, revocations, settling, statuses
+from assessor import judging, regrading, settling, statuses
 from assessor.blobs import Blobs
-from assessor.schema import AttemptState
+from assessor.rows import awards, ledger, log, regrades, revocations
+from assessor.rows.schema import AttemptState
 from assessor.store import Store
 from tests.honours import earn, held
 from tests.integration.test_award_crash import after, before, check_files, check_log, killed, rows

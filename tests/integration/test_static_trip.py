@@ -14,7 +14,6 @@ from rich.console import Console
 
 from assessor import (
     catalog,
-    display,
     evidence,
     gauge,
     inspector,
@@ -28,6 +27,7 @@ from assessor import (
     verify,
 )
 from assessor.authoring import grade, prove, trial
+from assessor.cli import display
 from assessor.errors import FileInvalid, ToolMissing
 from assessor.inspection import Reason
 from assessor.pressure import Least, Memory

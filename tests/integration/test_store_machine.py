@@ -26,8 +26,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from assessor import database, schema
 from assessor.errors import LeaseLost
+from assessor.rows import database, schema
 from assessor.store import Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Store
 
 LEASE_S = 15

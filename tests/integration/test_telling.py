@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from assessor import queueserver, telling, webhooks
+from assessor import queueserver, telling
 from assessor.openbadges import remote
+from assessor.rows import webhooks
+from assessor.rows.webhooks import LEASE, Delivery, DeliveryState, Event
 from assessor.store import Store
 from assessor.telling import WAITS_S, next_at
-from assessor.webhooks import LEASE, Delivery, DeliveryState, Event
 from tests import people, receiver, small
 from tests.receiver import Receiver
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from assessor.awards import Visibility
-from assessor.users import Role
+from assessor.rows.awards import Visibility
+from assessor.rows.users import Role
 from tests import honours, learning, webbed
 from tests.learning import HIDDEN, judged
 

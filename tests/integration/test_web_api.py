@@ -18,9 +18,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from assessor import pipeline, regrading, settling, testing
-from assessor.cohorts import Counts
+from assessor.rows.cohorts import Counts
+from assessor.rows.users import Role, Scope, User
 from assessor.store import AttemptState
-from assessor.users import Role, Scope, User
 from assessor.web.api import description
 from tests import honours, small, versioned, webbed
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from assessor.errors import FileInvalid, SandboxFault, SettingInvalid, StoreFault
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from assessor.web import access, app, rendering
 from assessor.web.access import PUBLIC, SIGNED_IN, Visitor, allow, router
 from tests import webbed

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assessor.awards import AwardRow
-from assessor.users import Role, Scope, User
+from assessor.rows.awards import AwardRow
+from assessor.rows.users import Role, Scope, User
 from assessor.web.pages import awards as pages
 from tests import honours, webbed
 

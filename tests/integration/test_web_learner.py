@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from assessor import catalog, pipeline, regrading
-from assessor.audit import Act
-from assessor.cohorts import Counts
+from assessor.rows.audit import Act
+from assessor.rows.cohorts import Counts
+from assessor.rows.users import Role, User
 from assessor.store import AttemptState
-from assessor.users import Role, User
 from assessor.waiting import Class
 from assessor.web import handing
 from assessor.web.uploads import File

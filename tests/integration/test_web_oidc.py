@@ -15,7 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from assessor.users import Role
+from assessor.rows.users import Role
 from assessor.web import oidc
 from assessor.web.oidc import Leaving, Provider, ProviderAway
 from tests import openid, webbed

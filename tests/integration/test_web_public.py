@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from assessor import awarding, digest, hosting, page, settling, site
-from assessor.awards import AwardRow, Visibility
+from assessor.rows.awards import AwardRow, Visibility
 from assessor.web.exhibit import Exhibit
 from tests import exhibited, honours, webbed
 

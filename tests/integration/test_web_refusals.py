@@ -12,7 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from assessor.waiting import Rate
 from tests import honours, learning, small, versioned, webbed
 

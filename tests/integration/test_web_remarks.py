@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from tests import learning
 from tests.learning import judged
 from tests.webbed import Browser, Web

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from assessor import pipeline, testing
-from assessor.awards import Visibility
+from assessor.rows.awards import Visibility
+from assessor.rows.users import Role
 from assessor.sandbox import protocol
 from assessor.sandbox.protocol import Order
-from assessor.users import Role
 from tests import exhibited, learning, small, webbed
 from tests.learning import judged
 from tests.webbed import Web

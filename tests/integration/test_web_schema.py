@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from assessor import pipeline, settling
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from assessor.web.throttle import Throttle
 from tests import honours, webbed
 

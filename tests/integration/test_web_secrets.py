@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
 
-from assessor import accounts, schema, testing, webhooks
+from assessor import testing
+from assessor.rows import accounts, schema, webhooks
+from assessor.rows.users import Role, Scope
+from assessor.rows.webhooks import Event
 from assessor.signer import Purpose
-from assessor.users import Role, Scope
 from assessor.web import app, problems
-from assessor.webhooks import Event
 from tests import exhibited, honours, learning, listening, webbed
 
 #: What tells of the machine or of the program.

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from assessor import cli_web, passwords
+from assessor import passwords
+from assessor.cli import web as cli_web
 from assessor.errors import AccountRefused
-from assessor.users import Role
+from assessor.rows.users import Role
 from assessor.web.throttle import Throttle
 from tests import webbed
 from tests.webbed import PASSWORD

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from assessor import catalog, pipeline, settling, testing
-from assessor.cohorts import JOIN_PATH
 from assessor.parts import Parts
+from assessor.rows.cohorts import JOIN_PATH
+from assessor.rows.sessions import LINK_PATH
+from assessor.rows.users import Role, Scope, User
+from assessor.rows.webhooks import DeliveryState, Event
 from assessor.sandbox import protocol
 from assessor.sandbox.protocol import Order
-from assessor.sessions import LINK_PATH
 from assessor.store import AttemptState
-from assessor.users import Role, Scope, User
-from assessor.webhooks import DeliveryState, Event
 from tests import honours, small, webbed
 from tests.webbed import Web
 

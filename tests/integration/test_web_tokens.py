@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from tests import webbed
 from tests.webbed import Browser, Web
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from assessor.web import uploads
 from assessor.web.access import Visitor, allow, router
 from assessor.web.uploads import Upload

@@ -20,12 +20,12 @@ import httpx
 import pytest
 
 from assessor import awarding, pack, site, testing
-from assessor.awards import AwardRow, Visibility
 from assessor.errors import Throttled
 from assessor.openbadges import baking, did, linked
 from assessor.openbadges.remote import Remote
+from assessor.rows.awards import AwardRow, Visibility
+from assessor.rows.users import Role
 from assessor.signer import Purpose
-from assessor.users import Role
 from assessor.web import checking
 from assessor.web.pages import verify
 from assessor.web.slots import Slots

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from assessor import webhooks
-from assessor.users import Role, Scope
+from assessor.rows import webhooks
+from assessor.rows.users import Role, Scope
 from tests import honours, webbed
 
 URL = "https://hooks.example.org/assessor"

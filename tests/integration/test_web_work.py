@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assessor import bundle
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from tests import honours, learning
 from tests.learning import handed_in
 from tests.webbed import Web

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from assessor import passwords
+from assessor.rows.users import Role
 from assessor.store import Store
-from assessor.users import Role
 from assessor.wiring import now
 from tests import people
 from tests.trip.shop import ROOT, Forker, Said

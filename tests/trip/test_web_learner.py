@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from assessor import catalog, pipeline, settling, task
+from assessor.rows.users import Role
 from assessor.store import AttemptState
-from assessor.users import Role
 from tests import boxes, exhibited, listening, small, webbed
 
 pytestmark = pytest.mark.docker

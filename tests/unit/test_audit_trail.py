@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from assessor import accounts, audit, awarding, judging, ledger, personal, pipeline, schema, testing
-from assessor.audit import COMMAND_LINE, Act
-from assessor.awards import AwardRow
+from assessor import awarding, judging, personal, pipeline, testing
 from assessor.keyring import Keyring, Place
-from assessor.learnerrows import Seed
 from assessor.regrading import apply, drop
+from assessor.rows import accounts, audit, ledger, schema
+from assessor.rows.audit import COMMAND_LINE, Act
+from assessor.rows.awards import AwardRow
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, Scope, User
+from assessor.rows.webhooks import Event
 from assessor.signer import Purpose
 from assessor.store import Attempt, Store
-from assessor.users import Role, Scope, User
-from assessor.webhooks import Event
 from tests import honours, people, small, versioned, webbed
 from tests.small import Bench
 

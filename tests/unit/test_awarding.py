@@ -14,14 +14,15 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from assessor import awarding, deserving, digest, ledger, pipeline, settling, statuses
+from assessor import awarding, deserving, digest, pipeline, settling, statuses
 from assessor.achievement import Ability, CompetencyRequired, Passed, TaskRequired
-from assessor.audit import Act
-from assessor.awards import Change
 from assessor.errors import AwardOvertaken, AwardRefused, BlobFault, KeyFault, NotFound
 from assessor.openbadges import linked, recipient
+from assessor.rows import ledger
+from assessor.rows.audit import Act
+from assessor.rows.awards import Change
+from assessor.rows.users import Role, User
 from assessor.signer import Purpose
-from assessor.users import Role, User
 from tests import honours, people
 from tests.honours import document, earn, held, judge, make_bench
 from tests.small import Bench

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assessor import awarding, ledger, personal, schema, settling
-from assessor.awards import AwardRow, Change, Grant
+from assessor import awarding, personal, settling
 from assessor.errors import AwardOvertaken, AwardRefused, KeyRetired, NotFound
+from assessor.rows import ledger, schema
+from assessor.rows.awards import AwardRow, Change, Grant
 from assessor.signer import Purpose
 from tests import people
 from tests.honours import earn, held, judge, make_bench

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from standardwebhooks import Webhook
 
-from assessor import cli, webhooks
+from assessor import cli
+from assessor.rows import webhooks
+from assessor.rows.webhooks import Event
 from assessor.store import Store
-from assessor.webhooks import Event
 from tests import people
 
 URL = "https://hooks.example.org/assessor"

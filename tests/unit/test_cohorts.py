@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessor import schema
-from assessor.cohorts import Counts
 from assessor.errors import AccountRefused, NotFound
-from assessor.learnerrows import Seed
+from assessor.rows import schema
+from assessor.rows.cohorts import Counts
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role
 from assessor.store import AttemptState, Conclusion, EvidenceRow, Store
-from assessor.users import Role
 from assessor.waiting import Class
 from tests import people
 from tests.people import NOW, act, add

@@ -14,7 +14,8 @@ import pytest
 import structlog
 from rich.console import Console, RenderableType
 
-from assessor import display, doctor, judging, pipeline, testing
+from assessor import doctor, judging, pipeline, testing
+from assessor.cli import display
 from assessor.sandbox.protocol import End, Event, Order, Reason
 from assessor.store import Attempt, AttemptState
 from tests import small

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessor import database, reconcile, schema, waiting
+from assessor import reconcile, waiting
 from assessor.errors import RateLimited, StoreFault, TryRefused
-from assessor.leases import OVERDUE_SHARE, STARVE_S
+from assessor.rows import database, schema
+from assessor.rows.leases import OVERDUE_SHARE, STARVE_S
 from assessor.store import SKEW, Attempt, AttemptState, Claim, Conclusion, EvidenceRow, Store
 from assessor.waiting import Class, Rate
 
@@ -651,7 +652,7 @@ def first_tables(connection: sa.Connection) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
 
-    from assessor import migrations
+    from assessor.rows import migrations
 
     script = migrations._script()
     with EnvironmentContext(

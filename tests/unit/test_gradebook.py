@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assessor import gradebook
-from assessor.cohorts import Assignment, Counts
-from assessor.grades import Grade
-from assessor.users import Role, User
+from assessor.rows.cohorts import Assignment, Counts
+from assessor.rows.grades import Grade
+from assessor.rows.users import Role, User
 from assessor.waiting import Class
 from tests.people import NOW
 

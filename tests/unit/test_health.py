@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from assessor import health
-from assessor.attempts import Counts
 from assessor.health import Facts, State
 from assessor.pressure import Kind, Pressure
-from assessor.schema import WorkerRow
+from assessor.rows.attempts import Counts
+from assessor.rows.schema import WorkerRow
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 COUNTS = Counts(**{field.name: 0 for field in dataclasses.fields(Counts)} | {"queued": 3, "judged": 7})

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "assessor"
 
-#: The rooms, top to bottom; a folder counts as one name, inside it anything goes.
+#: The rooms, top to bottom; a folder counts as one name, inside it anything goes but where `FLOORS` says.
 ROOMS = """
     errors waiting settings digest bundle limits logs
     analysis authored profile staticfile rubric manifest rules taskfile task
@@ -22,21 +22,33 @@ ROOMS = """
     results inspection scoring record evidence merit inspector
     signer keyfile proof verify report page
     merkle note openbadges
-    schema ledger accounts migrations database keyrows learnerrows audit hooks webhooks
-    news leaves tiles log passes awards revocations
-    sessions tokens naming users cohorts invitations grades belongings learners leases attempts
-    admission coursework queued remarks withheld standings regrades store
+    rows store
     blobs backup personal publish tree keyring passwords gradebook
     parts judging versioning lease pipeline ahead statuses deserving granting settling awarding telling
     regraded regrading roster handout
     pack site_pages site_files hosting site queueserver payload signals jobs reconcile supervisor reproduce
     authoring
-    probe doctor health healthserver wiring checkup web client testing display display_run display_preview
-    cli_health cli_operate cli_users cli_cohorts cli_web cli_webhooks cli_remote cli_check cli_import
-    cli_versions cli_tasks cli_author cli_badges cli_keys cli_orders cli_awards cli_handout cli_publish
-    cli_verify cli __main__ __init__
+    probe doctor health healthserver wiring checkup web client testing
+    cli __main__ __init__
 """
 ORDER = ROOMS.split()
+#: Inside these folders, too, each file imports only from what stands before it.
+FLOORS = {
+    folder: names.split()
+    for folder, names in {
+        "rows": """
+        schema ledger accounts migrations database keyrows learnerrows audit hooks webhooks
+        news leaves tiles log passes awards revocations
+        sessions tokens naming users cohorts invitations grades belongings learners leases attempts
+        admission coursework queued remarks withheld standings regrades
+        """,
+        "cli": """
+        display display_run display_preview
+        health operate users cohorts web webhooks remote check importing
+        versions tasks author badges keys orders awards handout publish verify
+        """,
+    }.items()
+}
 HERE = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
 
 
@@ -46,6 +58,11 @@ def name_of(path: Path) -> str:
 
 def imported(source: str, path: Path) -> Iterator[str]:
     """The top-level names inside the package that a file imports, wherever in it, for types alone too."""
+    yield from (name for name, *_ in addressed(source, path) if name in HERE)
+
+
+def addressed(source: str, path: Path) -> Iterator[list[str]]:
+    """What a file imports of the package, each by its names from the package down."""
     inside = ["assessor", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -57,8 +74,8 @@ def imported(source: str, path: Path) -> Iterator[str]:
         else:
             continue
         for first, *rest in found:
-            if first == "assessor" and rest and rest[0] in HERE:
-                yield rest[0]
+            if first == "assessor" and rest:
+                yield rest
 
 
 def upward(source: str, path: Path) -> list[str]:
@@ -66,7 +83,20 @@ def upward(source: str, path: Path) -> list[str]:
     return [name for name in imported(source, path) if name != own and ORDER.index(name) > ORDER.index(own)]
 
 
+def above(source: str, path: Path, floors: list[str]) -> list[str]:
+    """What a file in a folder imports from that folder though it stands above it."""
+    folder, own = (name.removesuffix(".py") for name in path.relative_to(PACKAGE).parts[:2])
+    found = {rest[1] for rest in addressed(source, path) if rest[0] == folder and len(rest) > 1}
+    return sorted(name for name in found & set(floors) if floors.index(name) > floors.index(own))
+
+
 FILES = sorted(PACKAGE.rglob("*.py"))
+FLOORED = [
+    path
+    for folder in FLOORS
+    for path in sorted((PACKAGE / folder).rglob("*.py"))
+    if path.name != "__init__.py"
+]
 
 
 def test_every_file_has_a_room() -> None:
@@ -80,6 +110,24 @@ def test_no_name_has_two_rooms() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_file_imports_only_downward(path: Path) -> None:
     assert upward(path.read_text(), path) == []
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_every_file_of_a_folder_has_a_floor(folder: str) -> None:
+    files = {path.stem for path in (PACKAGE / folder).iterdir()} - {"__init__", "__pycache__"}
+    assert sorted(files) == sorted(FLOORS[folder])
+
+
+@pytest.mark.parametrize("path", FLOORED, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_file_in_a_folder_imports_only_downward(path: Path) -> None:
+    assert above(path.read_text(), path, FLOORS[path.relative_to(PACKAGE).parts[0]]) == []
+
+
+def test_upward_import_inside_a_folder_is_found() -> None:
+    floors = FLOORS["rows"]
+    assert above("from assessor.rows import leases", PACKAGE / "rows" / "schema.py", floors) == ["leases"]
+    assert above("from assessor.rows.audit import Act", PACKAGE / "rows" / "schema.py", floors) == ["audit"]
+    assert above("from assessor.rows import schema", PACKAGE / "rows" / "audit.py", floors) == []
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "harness").glob("*.py")), ids=lambda path: path.name)

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from assessor import keyfile, keyring, keyrows, testing
+from assessor import keyfile, keyring, testing
 from assessor.errors import KeyFault, KeyRetired, NotFound
 from assessor.issuer import Method
 from assessor.keyring import Keyring, Place
 from assessor.openbadges import did
+from assessor.rows import keyrows
 from assessor.signer import Purpose
 from assessor.store import Store
 

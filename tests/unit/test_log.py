@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assessor import ledger, log, merkle, note, schema, tiles
+from assessor import merkle, note
 from assessor.errors import KeyFault, LogFault, NotFound, StoreFault, VerificationFailed
-from assessor.log import Checkpoint, Kind, Log
+from assessor.rows import ledger, log, schema, tiles
+from assessor.rows.log import Checkpoint, Kind, Log
 from assessor.signer import LocalSigner
 from assessor.store import AttemptState, Conclusion, EvidenceRow, Store
 

@@ -21,7 +21,7 @@ from assessor import catalog, task
 from assessor.authoring import grade, new, preview, schemas
 from assessor.authoring.new import Asked, Kind
 from assessor.cli import main
-from assessor.display_run import Run
+from assessor.cli.display_run import Run
 from assessor.errors import FileInvalid, NotFound
 from assessor.sandbox.protocol import End, Ended, Event, Order
 from assessor.scoring import Verdict
@@ -363,7 +363,7 @@ def test_new_prints_the_files_that_it_made(root: Path) -> None:
 
 
 def test_new_asks_a_person_for_what_is_missing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assessor.cli_author._answers", lambda: True)
+    monkeypatch.setattr("assessor.cli.author._answers", lambda: True)
     answers = "asked-for\nfunction\nAsked\nadvanced\n\n45\n"
     runner = CliRunner()
     found = runner.invoke(main, ["--catalog", str(root), "tasks", "new"], input=answers)

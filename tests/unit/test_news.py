@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from assessor import judging, log, pipeline, testing
-from assessor.audit import Act
+from assessor import judging, pipeline, testing
 from assessor.errors import SandboxFault, StoreFault
 from assessor.lease import Lease
-from assessor.schema import AttemptState
+from assessor.rows import log
+from assessor.rows.audit import Act
+from assessor.rows.schema import AttemptState
+from assessor.rows.webhooks import Event
 from assessor.store import Store
-from assessor.webhooks import Event
 from tests import honours, small
 from tests.small import Bench
 

@@ -11,21 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from assessor import (
-    awarding,
-    judging,
-    ledger,
-    pipeline,
-    regraded,
-    regrading,
-    reproduce,
-    settling,
-    versioning,
-)
+from assessor import awarding, judging, pipeline, regraded, regrading, reproduce, settling, versioning
 from assessor.errors import FileInvalid, NotFound, RegradeRefused, TryRefused
 from assessor.regraded import Change
+from assessor.rows import ledger
+from assessor.rows.schema import AttemptState, Kind
 from assessor.sandbox.protocol import Order
-from assessor.schema import AttemptState, Kind
 from assessor.waiting import Class
 from tests import honours, small
 from tests.honours import earn, held, judge, passing

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from assessor import remarks
-from assessor.audit import Act
 from assessor.errors import NotFound, RemarkInvalid, exit_code
-from assessor.remarks import Remark
+from assessor.rows import remarks
+from assessor.rows.audit import Act
+from assessor.rows.remarks import Remark
 from assessor.store import Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

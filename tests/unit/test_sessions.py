@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from assessor import sessions, tokens
 from assessor.errors import AccountRefused, NotFound
-from assessor.tokens import Scope
+from assessor.rows import sessions, tokens
+from assessor.rows.tokens import Scope
 from tests import people
 from tests.people import NOW, act, add
 

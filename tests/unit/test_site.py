@@ -16,14 +16,14 @@ from urllib.parse import urljoin
 import pytest
 
 from assessor import awarding, digest, note, pipeline, settling, site, testing, tree
-from assessor.awards import AwardRow, Visibility
 from assessor.errors import BlobFault, NotFound, VerificationFailed, VerificationOpen
 from assessor.keyring import Place
-from assessor.log import Log
 from assessor.note import Kind
 from assessor.openbadges import baking, checks, did, statuslist, trust
 from assessor.openbadges.asked import Asked, State
 from assessor.openbadges.sources import Folder, Sources
+from assessor.rows.awards import AwardRow, Visibility
+from assessor.rows.log import Log
 from assessor.signer import Purpose
 from tests import honours, people
 from tests.small import Bench

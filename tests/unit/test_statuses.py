@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from assessor import awarding, digest, health, ledger, revocations, statuses
+from assessor import awarding, digest, health, statuses
 from assessor.errors import AwardOvertaken, KeyFault, NotFound
 from assessor.keyring import Keyring, Place
 from assessor.openbadges import linked, statuslist
-from assessor.revocations import BITS, StatusList
+from assessor.rows import ledger, revocations
+from assessor.rows.revocations import BITS, StatusList
 from assessor.signer import Purpose
 from assessor.statuses import LIFE, PATIENCE, RENEWED
 from tests.honours import document, earn, make_bench

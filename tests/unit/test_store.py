@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from assessor import accounts, keyrows, migrations, schema
 from assessor.errors import KeyRetired, LeaseLost, NotFound, StoreFault, TryRefused
+from assessor.rows import accounts, keyrows, migrations, schema
 from assessor.signer import Purpose
 from assessor.store import (
     RESCORE_GRACE,

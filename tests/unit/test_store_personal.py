@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from assessor import personal, schema
+from assessor import personal
 from assessor.blobs import Blobs
 from assessor.errors import BlobFault, LeaseLost, NotFound, StoreFault
+from assessor.rows import schema
 from assessor.store import AttemptState, Claim, Conclusion, EvidenceRow, Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

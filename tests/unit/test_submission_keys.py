@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from assessor import catalog, pipeline
-from assessor.admission import KEYS_LAST, Key
 from assessor.errors import KeyReused, RateLimited
-from assessor.learnerrows import Seed
+from assessor.rows.admission import KEYS_LAST, Key
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role
 from assessor.store import Store, Submission
-from assessor.users import Role
 from assessor.waiting import Rate
 from tests import people, small
 from tests.people import NOW, act, add

@@ -13,16 +13,17 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessor import accounts, personal, users
-from assessor.audit import COMMAND_LINE, Act
+from assessor import personal
 from assessor.blobs import Blobs
-from assessor.cohorts import Counts
 from assessor.errors import AccountRefused, NotFound
-from assessor.learnerrows import Seed
+from assessor.rows import accounts, users
+from assessor.rows.audit import COMMAND_LINE, Act
+from assessor.rows.cohorts import Counts
+from assessor.rows.learnerrows import Seed
+from assessor.rows.tokens import Scope
+from assessor.rows.users import Role
+from assessor.rows.webhooks import Event
 from assessor.store import Store
-from assessor.tokens import Scope
-from assessor.users import Role
-from assessor.webhooks import Event
 from tests import people
 from tests.people import NOW, act, add
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from assessor import webhooks
 from assessor.errors import AccountRefused, NotFound, StoreFault
+from assessor.rows import webhooks
+from assessor.rows.webhooks import LEASE, DeliveryState, Event
 from assessor.store import Store
-from assessor.webhooks import LEASE, DeliveryState, Event
 from tests import people
 from tests.people import NOW, act
 

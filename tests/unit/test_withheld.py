@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from assessor import pack, settling
-from assessor.awards import AwardRow, Visibility
 from assessor.errors import NotFound
+from assessor.rows.awards import AwardRow, Visibility
 from tests import badges, honours
 from tests.small import Bench
 

@@ -31,7 +31,7 @@ from starlette.types import Message, Receive
 from starlette.types import Scope as Asked
 
 from assessor.errors import NotAllowed, NotFound, RequestInvalid, RequestTooLarge, SignInNeeded
-from assessor.users import Role, Scope
+from assessor.rows.users import Role, Scope
 from assessor.web import context, csrf, sessions
 from assessor.web.context import Context
 from assessor.web.visitor import Via, Visitor

@@ -29,7 +29,7 @@ from starlette.types import Scope
 
 from assessor import __version__, site
 from assessor.errors import NotFound, SettingInvalid
-from assessor.users import Role
+from assessor.rows.users import Role
 from assessor.web import access, problems, rendering, signin, uploads
 from assessor.web.api import description
 from assessor.web.context import Context

@@ -23,11 +23,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from assessor import pack, site_files, statuses
-from assessor.awards import AwardRow
 from assessor.catalog import Catalog
 from assessor.errors import NotFound, Withdrawn
 from assessor.openbadges import trust
 from assessor.parts import Parts
+from assessor.rows.awards import AwardRow
 from assessor.tree import File
 
 #: How much is kept in memory.

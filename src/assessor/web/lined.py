@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assessor import remarks
-from assessor.remarks import Remark
+from assessor.rows import remarks
+from assessor.rows.remarks import Remark
 
 #: How many files are shown.
 FILES = 50

@@ -6,9 +6,10 @@ looked at; or the remark. Remarks move no marks.
 
 from __future__ import annotations
 
-from assessor import bundle, judging, remarks, settling
+from assessor import bundle, judging, settling
 from assessor.errors import NotAllowed, NotFound
-from assessor.remarks import Remark
+from assessor.rows import remarks
+from assessor.rows.remarks import Remark
 from assessor.store import Attempt, AttemptState
 from assessor.web.context import Context
 from assessor.web.visitor import Visitor

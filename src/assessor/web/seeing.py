@@ -5,11 +5,11 @@ Whoever asks for what is not theirs to see is told the same as whoever asks for 
 
 from __future__ import annotations
 
-from assessor.awards import AwardRow
-from assessor.cohorts import Assignment, Cohort
 from assessor.errors import NotAllowed, NotFound
+from assessor.rows.awards import AwardRow
+from assessor.rows.cohorts import Assignment, Cohort
+from assessor.rows.users import Role, User
 from assessor.store import Attempt, Submission
-from assessor.users import Role, User
 from assessor.web.context import Context
 from assessor.web.visitor import Visitor
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from assessor.errors import SignInNeeded
-from assessor.users import User
+from assessor.rows.users import User
 from assessor.web.address import Site
 from assessor.web.context import Context
 from assessor.web.visitor import Via, Visitor

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from assessor import task as tasks
 from assessor.catalog import Catalog
-from assessor.cohorts import Assignment
 from assessor.errors import AuthorError, NotFound
+from assessor.rows.cohorts import Assignment
 from assessor.rubric import Competency, Rubric
 from assessor.task import Task
 

@@ -17,12 +17,13 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import cohorts, passwords
-from assessor import sessions as held
-from assessor.audit import Act
+from assessor import passwords
 from assessor.errors import AccountRefused, SignInRefused
-from assessor.learnerrows import Seed
-from assessor.users import Role, User
+from assessor.rows import cohorts
+from assessor.rows import sessions as held
+from assessor.rows.audit import Act
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, User
 from assessor.web import rendering, sessions
 from assessor.web.access import PUBLIC, SIGNED_IN, Visitor, allow, router
 from assessor.web.context import Context, Here

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assessor.audit import Act
 from assessor.errors import SignInNeeded
-from assessor.users import Role, Session, Token, User
+from assessor.rows.audit import Act
+from assessor.rows.users import Role, Session, Token, User
 from assessor.web.context import Context
 
 

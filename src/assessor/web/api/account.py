@@ -14,10 +14,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor import tokens
 from assessor.errors import AccountRefused, NotFound
-from assessor.tokens import Token
-from assessor.users import Role, Scope, User
+from assessor.rows import tokens
+from assessor.rows.tokens import Token
+from assessor.rows.users import Role, Scope, User
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import paging, routing
 from assessor.web.api.paging import Page, Paged

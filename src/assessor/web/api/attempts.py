@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from assessor import hosting, judging, publish
 from assessor.errors import NotFound
+from assessor.rows.users import Role, Scope
 from assessor.store import Attempt, AttemptState, EvidenceRow
-from assessor.users import Role, Scope
 from assessor.waiting import Place
 from assessor.web import seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from assessor import awarding, handout, hosting
 from assessor.achievement import Achievement
-from assessor.awards import AwardRow, Visibility
 from assessor.errors import AwardRefused, NotFound
 from assessor.requirement import AchievementRequired, CompetencyRequired, Requirement, TaskRequired
-from assessor.users import Role, Scope
+from assessor.rows.awards import AwardRow, Visibility
+from assessor.rows.users import Role, Scope
 from assessor.web import seeing
 from assessor.web.access import PUBLIC, SIGNED_IN, Visitor, allow
 from assessor.web.api import paging, routing

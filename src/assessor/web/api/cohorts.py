@@ -13,10 +13,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor import cohorts, gradebook
-from assessor.cohorts import Assignment, Cohort, Counts
+from assessor import gradebook
 from assessor.errors import AccountRefused, NotFound
-from assessor.users import Role, Scope
+from assessor.rows import cohorts
+from assessor.rows.cohorts import Assignment, Cohort, Counts
+from assessor.rows.users import Role, Scope
 from assessor.waiting import ASKED, Class
 from assessor.web import seeing, shelf
 from assessor.web.access import SIGNED_IN, Visitor, allow

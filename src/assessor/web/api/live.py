@@ -19,7 +19,7 @@ from fastapi import Header, Query
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
-from assessor.users import Scope
+from assessor.rows.users import Scope
 from assessor.web import seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import routing

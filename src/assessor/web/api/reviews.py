@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from assessor import judging
-from assessor.remarks import Remark
+from assessor.rows.remarks import Remark
+from assessor.rows.users import Role, Scope
 from assessor.store import Attempt, AttemptState
-from assessor.users import Role, Scope
 from assessor.web import marking, seeing
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import attempts, paging, routing

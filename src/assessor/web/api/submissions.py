@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from assessor import pipeline
-from assessor.admission import Key
+from assessor.rows.admission import Key
+from assessor.rows.users import Role, Scope
 from assessor.store import Attempt, Submission
-from assessor.users import Role, Scope
 from assessor.web import handing, seeing, shelf
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import attempts, paging, routing

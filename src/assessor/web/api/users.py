@@ -10,11 +10,11 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor import sessions
-from assessor.audit import AuditRow
 from assessor.errors import AccountRefused
-from assessor.learnerrows import Seed
-from assessor.users import Role, Scope
+from assessor.rows import sessions
+from assessor.rows.audit import AuditRow
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role, Scope
 from assessor.web.access import Visitor, allow
 from assessor.web.api import account, paging, routing
 from assessor.web.api.account import UserTold

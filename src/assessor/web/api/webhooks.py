@@ -11,16 +11,16 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor import news, webhooks
 from assessor.errors import AccountRefused, RemoteFault
 from assessor.openbadges import remote
-from assessor.users import Role, Scope
+from assessor.rows import news, webhooks
+from assessor.rows.users import Role, Scope
+from assessor.rows.webhooks import Delivery, DeliveryState, Endpoint, Event
 from assessor.web.access import Visitor, allow
 from assessor.web.api import paging, routing
 from assessor.web.api.paging import Page, Paged
 from assessor.web.api.routing import Given, Id, Told
 from assessor.web.context import Here
-from assessor.webhooks import Delivery, DeliveryState, Endpoint, Event
 
 api = routing.router("webhooks")
 

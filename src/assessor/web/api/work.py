@@ -9,14 +9,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from assessor.errors import NotFound
-from assessor.users import Role, Scope
-from assessor.web import seeing, work
+from assessor.rows.users import Role, Scope
+from assessor.web import own, seeing, work
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import routing, tasks
 from assessor.web.api.routing import Asked, Id, Told
 from assessor.web.api.tasks import TaskLine
 from assessor.web.context import Here
-from assessor.web.pages import own
 
 api = routing.router("work")
 

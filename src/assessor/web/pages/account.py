@@ -11,13 +11,13 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from assessor import passwords, personal, users
+from assessor import passwords, personal
 from assessor.errors import AccountRefused, NotAllowed
-from assessor.users import Role
-from assessor.web import rendering, sessions, takeaway
+from assessor.rows import users
+from assessor.rows.users import Role
+from assessor.web import own, rendering, sessions, takeaway
 from assessor.web.access import PUBLIC, SIGNED_IN, Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.web.pages import own
 
 pages = router()
 

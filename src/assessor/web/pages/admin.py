@@ -14,11 +14,11 @@ from fastapi import Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import sessions
-from assessor.audit import Act
 from assessor.errors import AccountRefused, LearnerError
-from assessor.learnerrows import Seed
-from assessor.users import Role
+from assessor.rows import sessions
+from assessor.rows.audit import Act
+from assessor.rows.learnerrows import Seed
+from assessor.rows.users import Role
 from assessor.web import rendering
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here

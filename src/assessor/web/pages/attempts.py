@@ -16,14 +16,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from assessor import judging, site_files
-from assessor.awards import AwardRow
 from assessor.errors import BlobFault, NotFound
+from assessor.rows.awards import AwardRow
+from assessor.rows.users import Role
 from assessor.store import UNUSED, Attempt, AttemptState, Submission
-from assessor.users import Role
-from assessor.web import following, lined, outcome, rendering, work
+from assessor.web import following, lined, outcome, own, rendering, work
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.web.pages import own
 from assessor.web.watching import View
 
 pages = router()

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from assessor.errors import AuthorError
+from assessor.rows.users import Role
 from assessor.task import Task
-from assessor.users import Role
 from assessor.web import rendering
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here

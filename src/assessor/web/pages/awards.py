@@ -16,9 +16,9 @@ from starlette.responses import RedirectResponse, Response
 
 from assessor import awarding, deserving
 from assessor.awarding import Done
-from assessor.awards import AwardRow
 from assessor.errors import AwardRefused, NotFound
-from assessor.users import Role
+from assessor.rows.awards import AwardRow
+from assessor.rows.users import Role
 from assessor.web import rendering
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here

@@ -15,14 +15,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from assessor import handout
-from assessor.awards import AwardRow, Visibility
 from assessor.errors import NotFound
 from assessor.openbadges import credential
-from assessor.users import Role
-from assessor.web import headers, rendering, shelf
+from assessor.rows.awards import AwardRow, Visibility
+from assessor.rows.users import Role
+from assessor.web import headers, own, rendering, shelf
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.web.pages import own
 
 pages = router()
 

@@ -8,10 +8,9 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor.web import rendering, shelf
+from assessor.web import own, rendering, shelf
 from assessor.web.access import PUBLIC, Visitor, allow, router
 from assessor.web.context import Here
-from assessor.web.pages import own
 
 pages = router()
 

@@ -13,11 +13,12 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from assessor import cohorts, gradebook
-from assessor.cohorts import IN_COHORT, Assignment, Counts
+from assessor import gradebook
 from assessor.errors import AccountRefused, LearnerError, NotFound
-from assessor.grades import Grade
-from assessor.users import Role
+from assessor.rows import cohorts
+from assessor.rows.cohorts import IN_COHORT, Assignment, Counts
+from assessor.rows.grades import Grade
+from assessor.rows.users import Role
 from assessor.web import rendering, seeing, shelf
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here

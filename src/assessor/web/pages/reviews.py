@@ -13,13 +13,14 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import bundle, judging, remarks
+from assessor import bundle, judging
 from assessor.errors import MarkInvalid, NotFound, RemarkInvalid
 from assessor.judging import Judged
+from assessor.rows import remarks
+from assessor.rows.users import Role
 from assessor.rubric import Criterion
 from assessor.scoring import CriterionScore, Mark
 from assessor.store import AttemptState
-from assessor.users import Role
 from assessor.web import lined, marking, rendering, seeing, shelf
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here

@@ -16,17 +16,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from assessor import page, pipeline
-from assessor.admission import Key
 from assessor.authoring import preview
-from assessor.coursework import Tries
 from assessor.errors import LearnerError, VersionStale
+from assessor.rows.admission import Key
+from assessor.rows.coursework import Tries
+from assessor.rows.users import Role
 from assessor.store import Attempt, Submission
 from assessor.task import Task
-from assessor.users import Role
-from assessor.web import gitsource, handing, problems, rendering, shelf
+from assessor.web import gitsource, handing, own, problems, rendering, shelf
 from assessor.web.access import PUBLIC, Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.web.pages import own
 from assessor.web.shelf import Entry
 from assessor.web.uploads import Received, Upload
 

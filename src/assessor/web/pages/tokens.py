@@ -15,9 +15,9 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import naming, tokens
 from assessor.errors import AccountRefused, NotFound
-from assessor.users import Role, Scope
+from assessor.rows import naming, tokens
+from assessor.rows.users import Role, Scope
 from assessor.web import rendering
 from assessor.web.access import SIGNED_IN, Visitor, allow, router
 from assessor.web.context import Context, Here

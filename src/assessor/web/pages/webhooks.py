@@ -9,14 +9,14 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor import news, webhooks
 from assessor.errors import LearnerError, RemoteFault
 from assessor.openbadges import remote
-from assessor.users import Role
+from assessor.rows import news, webhooks
+from assessor.rows.users import Role
+from assessor.rows.webhooks import Event
 from assessor.web import rendering
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.webhooks import Event
 
 pages = router("/admin/webhooks")
 
