@@ -18,6 +18,7 @@ from queue import Queue
 import httpx
 import pytest
 
+from assessor import queueserver
 from tests import ports, small
 
 
@@ -119,18 +120,22 @@ def test_serve_lets_the_first_admin_in_and_ends_in_order(root: Path) -> None:
 
 def test_web_ends_with_its_supervisor(root: Path) -> None:
     port = ports.free()
-    with running(root, "serve", "--address", f"127.0.0.1:{port}", "--workers", "1") as serve:
-        serve.until("web application at")
-        serve.process.kill()
-        serve.process.wait(60)
-        for _ in range(600):
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/")
-            except httpx.TransportError:
-                break
-            time.sleep(0.1)
-        else:
-            raise AssertionError("the web process goes on")
+    try:
+        with running(root, "serve", "--address", f"127.0.0.1:{port}", "--workers", "1") as serve:
+            serve.until("web application at")
+            serve.process.kill()
+            serve.process.wait(60)
+            for _ in range(600):
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/")
+                except httpx.TransportError:
+                    break
+                time.sleep(0.1)
+            else:
+                raise AssertionError("the web process goes on")
+    finally:
+        # It outlives who started it, for the next one: nothing of the queue is lost.
+        queueserver.stop(root / "home")
 
 
 def counted(root: Path, **environ: str) -> list[int]:
