@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from assessor import queueserver, telling
 from assessor.openbadges import remote
 from assessor.rows import webhooks
-from assessor.rows.webhooks import LEASE, Delivery, DeliveryState, Event
+from assessor.rows.webhooks import LEASE, TOLD, Delivery, DeliveryState, Event
 from assessor.store import Store
 from assessor.telling import WAITS_S, next_at
 from tests import people, receiver, small
@@ -61,7 +61,7 @@ def store(tmp_path: Path, hook: Receiver) -> Iterator[Store]:
 
 
 def endpoint(store: Store, hook: Receiver, name: str, path: str = "/hook") -> None:
-    store.add_endpoint(id=name, url=hook.url(path), secret=SECRET, events=Event, act=people.act(now()))
+    store.add_endpoint(id=name, url=hook.url(path), secret=SECRET, events=TOLD, act=people.act(now()))
 
 
 def now() -> datetime:
@@ -172,7 +172,7 @@ def test_nobody_waits_behind_an_endpoint_that_does_not_answer(
         port = closed.getsockname()[1]
     away = f"https://{receiver.HOST}:{port}/"
     store.set_endpoint("all", active=False, act=people.act(now()))
-    store.add_endpoint(id="away", url=away, secret=SECRET, events=Event, act=people.act(now()))
+    store.add_endpoint(id="away", url=away, secret=SECRET, events=TOLD, act=people.act(now()))
     for number in range(2 * telling.AT_ONCE):
         queued(store, f"a{number}")
     store.set_endpoint("away", active=False, act=people.act(now()))
@@ -273,7 +273,7 @@ def test_sweep_of_an_installation_sends(tmp_path: Path) -> None:
     told = ["--home", str(home), "--catalog", str(tmp_path / "catalog")]
     with contextlib.closing(Store.open(f"sqlite:///{home / 'assessor.db'}")) as store:
         store.add_endpoint(
-            id="inside", url="https://127.0.0.1/hook", secret=SECRET, events=Event, act=people.act(now())
+            id="inside", url="https://127.0.0.1/hook", secret=SECRET, events=TOLD, act=people.act(now())
         )
         queued(store)
         process = subprocess.Popen(

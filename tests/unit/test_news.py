@@ -15,7 +15,7 @@ from assessor.lease import Lease
 from assessor.rows import log
 from assessor.rows.audit import Act
 from assessor.rows.schema import AttemptState
-from assessor.rows.webhooks import Event
+from assessor.rows.webhooks import TOLD, Event
 from assessor.store import Store
 from tests import honours, small
 from tests.small import Bench
@@ -31,7 +31,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def listen(bench: Bench, *events: Event) -> None:
     act = Act.by_operator(bench.clock())
     bench.parts.store.add_endpoint(
-        id="hook", url="https://hooks.example.org/", secret="whsec_c2VjcmV0", events=events or Event, act=act
+        id="hook", url="https://hooks.example.org/", secret="whsec_c2VjcmV0", events=events or TOLD, act=act
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from assessor.errors import AccountRefused, NotFound, StoreFault
 from assessor.rows import webhooks
-from assessor.rows.webhooks import LEASE, DeliveryState, Event
+from assessor.rows.webhooks import LEASE, TOLD, DeliveryState, Event
 from assessor.store import Store
 from tests import people
 from tests.people import NOW, act
@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = people.open_store(tmp_path)
-    opened.add_endpoint(id="all", url="https://a.example.org/hook", secret="whsec_a", events=Event, act=act())
+    opened.add_endpoint(id="all", url="https://a.example.org/hook", secret="whsec_a", events=TOLD, act=act())
     opened.add_endpoint(
         id="awards", url="https://b.example.org/", secret="whsec_b", events=[Event.AWARD_MADE], act=act()
     )
@@ -126,8 +126,12 @@ def test_endpoint_goes_with_its_messages(store: Store) -> None:
 
 
 def test_endpoint_without_events_is_refused_and_its_secret_is_not_shown(store: Store) -> None:
-    with pytest.raises(AccountRefused, match="endpoint https://x: expected at least one event, got none"):
+    with pytest.raises(AccountRefused, match=r"endpoint https://x: expected at least one of .*, got none"):
         store.add_endpoint(id="x", url="https://x", secret="s", events=[], act=act())
+    with pytest.raises(AccountRefused, match=r"expected at least one of .*, got ping"):
+        store.add_endpoint(id="x", url="https://x", secret="s", events=[Event.PING], act=act())
+    with pytest.raises(AccountRefused, match="got none"):
+        store.set_endpoint("all", events=[], act=act())
     assert "whsec" not in repr(store.endpoint("all"))
     assert store.endpoint("all").secret == "whsec_a"
     assert "whsec" not in "".join(row.detail for row in store.audit())

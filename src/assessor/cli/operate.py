@@ -61,7 +61,7 @@ def up(config: Settings, workers: int | None, health: str | None) -> None:
     number = workers or config.workers
     prepare(config)
     Console(stderr=True).print(
-        f"assessor is up: {number} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
+        f"assessor is up: workers: {number}, home {config.home}; Ctrl-C ends it", soft_wrap=True
     )
     keep_up(config, children(config, workers=number, health=told_health))
 

@@ -81,7 +81,7 @@ def serve(config: Settings, address: str | None, workers: int | None, health: st
         link = first_link(parts, email=admin, site_url=site.url)
     talk = Console(stderr=True)
     talk.print(
-        f"assessor is up: {site.url}/, {number} workers, home {config.home}; Ctrl-C ends it", soft_wrap=True
+        f"assessor is up: {site.url}/, workers: {number}, home {config.home}; Ctrl-C ends it", soft_wrap=True
     )
     if link is not None:
         talk.print(

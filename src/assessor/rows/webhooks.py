@@ -50,11 +50,9 @@ class Webhooks(Database):
         """Keep where somebody wants to be told. Whether the URL may be called is asked by who calls it.
 
         Raises:
-            AccountRefused: there is no event.
+            AccountRefused: there is no event, or one that is not to be chosen.
         """
-        made = Endpoint(id=id, url=url, secret=secret, events=frozenset(events), active=True)
-        if not made.events:
-            raise AccountRefused(f"endpoint {url}: expected at least one event, got none")
+        made = Endpoint(id=id, url=url, secret=secret, events=frozenset(_chosen(url, events)), active=True)
         with self.writing() as connection:
             connection.execute(
                 accounts.endpoints.insert().values(
@@ -104,11 +102,9 @@ class Webhooks(Database):
 
         Raises:
             NotFound: there is none.
-            AccountRefused: there is no event.
+            AccountRefused: there is no event, or one that is not to be chosen.
         """
-        chosen = None if events is None else sorted(set(events))
-        if chosen is not None and not chosen:
-            raise AccountRefused(f"endpoint {id}: expected at least one event, got none")
+        chosen = None if events is None else _chosen(id, events)
         given = {"active": active, "url": url, "events": chosen}
         values = {name: value for name, value in given.items() if value is not None}
         with self.writing() as connection:
@@ -270,6 +266,16 @@ def secret(random: bytes) -> str:
     Source: Standard Webhooks 1.0.0, Signature scheme: base64, after `whsec_`.
     """
     return "whsec_" + base64.b64encode(random).decode()
+
+
+def _chosen(endpoint: str, events: Iterable[Event]) -> list[Event]:
+    """What somebody wants to be told of: at least one of `TOLD`."""
+    found = sorted(set(events))
+    others = [one.value for one in found if one not in TOLD]
+    if others or not found:
+        got = ", ".join(others) or "none"
+        raise AccountRefused(f"endpoint {endpoint}: expected at least one of {', '.join(TOLD)}, got {got}")
+    return found
 
 
 def wanted(connection: sa.Connection, *events: Event) -> bool:

@@ -102,7 +102,7 @@ def make_webhook(here: Here, response: Response, visitor: _Admin, given: Webhook
         id=here.parts.new_id(),
         url=given.url,
         secret=secret,
-        events=webhooks.TOLD if given.events is None else _chosen(given.events),
+        events=webhooks.TOLD if given.events is None else given.events,
         act=visitor.act(here),
     )
     response.headers["Location"] = f"{routing.ROOT}/webhooks/{made.id}"
@@ -124,7 +124,7 @@ def change_webhook(here: Here, visitor: _Admin, webhook_id: Id, given: WebhookCh
         webhook_id,
         active=given.active,
         url=given.url,
-        events=None if given.events is None else _chosen(given.events),
+        events=given.events,
         act=visitor.act(here),
     )
     return _told(found)
@@ -178,12 +178,6 @@ def _check(url: str) -> None:
     except RemoteFault as error:
         # Whoever sent it can mend it.
         raise AccountRefused(f"webhook: {error}") from error
-
-
-def _chosen(events: list[Event]) -> list[Event]:
-    if Event.PING in events:
-        raise AccountRefused(f"webhook: expected some of {', '.join(webhooks.TOLD)}, got {Event.PING}")
-    return events
 
 
 def _told(one: Endpoint) -> WebhookTold:

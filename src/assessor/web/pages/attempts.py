@@ -6,6 +6,7 @@ Of somebody else's attempt these pages say what they say of one that there is no
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -23,7 +24,7 @@ from assessor.store import UNUSED, Attempt, AttemptState, Submission
 from assessor.web import following, lined, outcome, own, rendering, work
 from assessor.web.access import Visitor, allow, router
 from assessor.web.context import Context, Here
-from assessor.web.watching import View
+from assessor.web.watching import Watch
 
 pages = router()
 
@@ -130,7 +131,7 @@ async def live(here: Here, visitor: Learning, attempt_id: str) -> Response:
     """The same while it goes on, as events, until nothing more comes."""
     await run_in_threadpool(_check, here, visitor, attempt_id)
     return StreamingResponse(
-        _events(here.watch.follow(attempt_id)),
+        _events(here.watch, attempt_id),
         media_type="text/event-stream",
         # X-Accel-Buffering: nginx would keep events back until it has many.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -203,17 +204,19 @@ def _check(here: Context, visitor: Visitor, attempt_id: str) -> None:
     here.parts.store.own_attempt(own.learner(here, visitor).id, attempt_id)
 
 
-async def _events(views: AsyncIterator[View | None]) -> AsyncIterator[str]:
+async def _events(watch: Watch, attempt_id: str) -> AsyncIterator[str]:
     """Views as server-sent events. Source: HTML, 9.2.6: each line of the data has a field of its own."""
     yield f"retry: {AGAIN_MS}\n\n"
-    async for view in views:
-        if view is None:
-            yield ": nothing new\n\n"
-            continue
-        data = "".join(f"data: {line}\n" for line in view.text.splitlines())
-        yield f"event: progress\n{data}\n"
-        if view.over:
-            yield "event: over\ndata: over\n\n"
+    # Closed here, whenever the browser goes: else it would count as one who follows until it is collected.
+    async with contextlib.aclosing(watch.follow(attempt_id)) as views:
+        async for view in views:
+            if view is None:
+                yield ": nothing new\n\n"
+                continue
+            data = "".join(f"data: {line}\n" for line in view.text.splitlines())
+            yield f"event: progress\n{data}\n"
+            if view.over:
+                yield "event: over\ndata: over\n\n"
 
 
 def _history(
