@@ -247,7 +247,8 @@ CODE = """
 import os, signal, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from assessor import keyfile, keyrows
+from assessor import keyfile
+from assessor.rows import keyrows
 from assessor.keyring import Keyring, Place
 from assessor.signer import Purpose
 from assessor.store import Store

@@ -26,11 +26,11 @@ COUNT = 8
 
 OPEN = """
     import sys
-    from assessor.audit import Act
+    from assessor.rows.audit import Act
     from assessor.errors import AccountRefused, KeyReused
-    from assessor.learnerrows import Seed
+    from assessor.rows.learnerrows import Seed
     from assessor.store import Store
-    from assessor.users import Role
+    from assessor.rows.users import Role
     from tests.people import NOW, act
 
     store = Store.open(sys.argv[1])
@@ -73,7 +73,7 @@ SIGN_UP = (
 HAND_IN = (
     OPEN
     + """
-    from assessor.admission import Key
+    from assessor.rows.admission import Key
 
     submission, attempt, _ = store.submit(id=f"s-{me}", attempt_id=f"a-{me}", learner_id="user-0-learner",
         task_id="median", task_version="1", task_digest="t", snapshot="t", bundle="b", tries=None,

@@ -45,7 +45,7 @@ FLOORS = {
         "cli": """
         display display_run display_preview
         health operate users cohorts web webhooks remote check importing
-        versions tasks author badges keys orders awards handout publish verify
+        versions tasks author badges keys orders awards handout publish verify root
         """,
     }.items()
 }

@@ -176,14 +176,18 @@ class Guarded(APIRoute):
             if not access.streams:
                 # In memory and at once: what parses it later finds it there.
                 await limited.body()
-            await _check_text(limited, form=not access.streams)
-            # By a token, or by nobody where no page is, nothing is done in a browser's name.
-            named = visitor.via is Via.SESSION or not self.path.startswith(API)
-            if request.method not in SAFE and visitor.via is not Via.TOKEN and named:
-                csrf.check_origin(request, here.site)
-                if not access.streams:
-                    await csrf.check(limited, here.site)
-            return await inner(limited)
+            try:
+                await _check_text(limited, form=not access.streams)
+                # By a token, or by nobody where no page is, nothing is done in a browser's name.
+                named = visitor.via is Via.SESSION or not self.path.startswith(API)
+                if request.method not in SAFE and visitor.via is not Via.TOKEN and named:
+                    csrf.check_origin(request, here.site)
+                    if not access.streams:
+                        await csrf.check(limited, here.site)
+                return await inner(limited)
+            finally:
+                # A form has been parsed, perhaps, though the handler takes none: its files are closed.
+                await limited.close()
 
         return handle
 

@@ -162,12 +162,13 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     operation["x-roles"] = sorted(asked.roles)
     operation["operationId"] = route.name
     answers: dict[str, Any] = operation["responses"]
-    # A bad token is told even where none is needed; names and counts are looked at before anything else.
-    statuses = {"401", "421", "429", "500", "503"} | (answers.keys() & _ERRORS.keys())
+    # A bad token is told even where none is needed; names, counts and what is no text are looked at before
+    # anything else.
+    statuses = {"400", "401", "421", "429", "500", "503"} | (answers.keys() & _ERRORS.keys())
     if asked.roles:
         statuses.add("403")
     if "requestBody" in operation:
-        statuses |= {"400", "413"}
+        statuses.add("413")
     if asked.streams:
         statuses.add("415")
     if "requestBody" in operation or operation.get("parameters"):
