@@ -1,4 +1,4 @@
-"""A browser and the sites that it is at: Debian's Chromium, one for all tests here that run in a row.
+"""A browser and the sites that it is at: Debian's Chromium, one for all tests of a file.
 
 ASSESSOR_TEST_BROWSER    the program; where it is set, a browser that is not there is a failure
 """
@@ -27,7 +27,9 @@ PATIENCE = 30_000
 Opening = Callable[..., Watched]
 
 
-def _program() -> str:
+@pytest.fixture(scope="session")
+def program() -> str:
+    """The browser's program."""
     named = os.environ.get(NAMED)
     if named:
         found = shutil.which(named)
@@ -45,9 +47,7 @@ def _program() -> str:
 sync_api.expect.set_options(timeout=PATIENCE)
 
 
-# Of the folder, not of the session: as long as Playwright is there, nothing else runs an event loop in this
-# thread, and other folders' tests do.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Front]]:
     """What stands in front of each site, by its host."""
     folder = tmp_path_factory.mktemp("fronts")
@@ -59,25 +59,24 @@ def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Front
         one.stop()
 
 
-@pytest.fixture(scope="package")
-def chromium(fronts: dict[str, Front]) -> Iterator[Browser]:
+# Of a file, not of the session: as long as Playwright is there, nothing else can run an event loop in this
+# thread, and tests of other folders do.
+@pytest.fixture(scope="module")
+def chromium(program: str, fronts: dict[str, Front]) -> Iterator[Browser]:
     """The browser; it reaches the sites of `fronts` and nothing else."""
     ways = ", ".join(f"MAP {one.host}:443 127.0.0.1:{one.port}" for one in fronts.values())
     arguments = [f"--host-resolver-rules={ways}, MAP * ~NOTFOUND", "--disable-dev-shm-usage"]
     if os.geteuid() == 0:
         # Chromium's own sandbox needs a user who is not root.
         arguments.append("--no-sandbox")
-    program = _program()
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def site(
-    tmp_path_factory: pytest.TempPathFactory, fronts: dict[str, Front], chromium: Browser
-) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, fronts: dict[str, Front], program: str) -> Iterator[World]:
     """A site on which much has happened already."""
     with world.served(tmp_path_factory.mktemp("world")) as found:
         fronts[world.HOST].leads_to = found.web.port

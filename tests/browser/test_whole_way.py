@@ -55,19 +55,24 @@ def link_on(page: Page) -> str:
     return page.get_by_role("status").locator("code").inner_text()
 
 
+def menu(page: Page, name: str) -> None:
+    """Choose something of the menu: a page may name it as well."""
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=name).click()
+
+
 def invitation(serving: real.Served, open_window: Opening) -> str:
     """From an operator's first link to an instructor's invitation; where it leads."""
     admin = opened(open_window)
     page = admin.go(serving.first)
     choose_password(page)
-    page.get_by_role("link", name="Administration").click()
+    menu(page, "Administration")
     page.get_by_role("link", name="People").click()
     page.get_by_label("E-mail address").fill("ines@learn.example")
     page.get_by_label("learner", exact=True).uncheck()
     page.get_by_label("instructor", exact=True).check()
     page.get_by_role("button", name="Make it").click()
     welcome = link_on(page)
-    page.get_by_role("link", name="Cohorts").click()
+    menu(page, "Cohorts")
     page.get_by_label("Name").fill("Spring course")
     page.get_by_role("button").get_by_text(re.compile("^(Make|Add)")).click()
     page.get_by_text("Assign a task").click()
@@ -80,7 +85,7 @@ def invitation(serving: real.Served, open_window: Opening) -> str:
     instructor = opened(open_window)
     page = instructor.go(welcome)
     choose_password(page)
-    page.get_by_role("link", name="Cohorts").click()
+    menu(page, "Cohorts")
     page.get_by_role("link", name="Spring course").click()
     page.get_by_role("button", name="Make a link").click()
     return link_on(page)
