@@ -77,15 +77,20 @@ def test_lines_stand_beside_their_numbers(site: World, open_window: Opening) -> 
 def test_colours_are_those_of_the_page(site: World, open_window: Opening, scheme: str) -> None:
     page = opened(open_window(cookies=site.cookies(ALAN), color_scheme=scheme).go(TASK))
     page.locator(".cm-line span").first.wait_for()
-    ground, body, inks = page.evaluate(
-        """() => {
-          const root = document.querySelector(".editor").shadowRoot;
-          const colour = (one) => getComputedStyle(one).color;
-          const ground = (one) => getComputedStyle(one).backgroundColor;
-          const inks = new Set([...root.querySelectorAll(".cm-line span")].map(colour));
-          return [ground(root.querySelector(".cm-editor")), ground(document.body), [...inks]];
-        }"""
-    )
+    look = """() => {
+      const root = document.querySelector(".editor").shadowRoot;
+      const colour = (one) => getComputedStyle(one).color;
+      const ground = (one) => getComputedStyle(one).backgroundColor;
+      const inks = new Set([...root.querySelectorAll(".cm-line span")].map(colour));
+      return [ground(root.querySelector(".cm-editor")), ground(document.body), [...inks]];
+    }"""
+    ground, body, inks = page.evaluate(look)
+    # What is further down is parsed, and coloured, when there is time.
+    for _ in range(200):
+        if len(inks) > 1:
+            break
+        page.wait_for_timeout(50)
+        ground, body, inks = page.evaluate(look)
     assert ground == body
     assert len(inks) > 1
 
