@@ -3,13 +3,13 @@
 Comes in: plain values and the time. Goes out: the frozen rows of `schema`. Large bytes are in `blobs`, by
 digest; the bell that wakes workers is in `jobs`. Every method is one transaction.
 
-This file makes rows; whether a learner may hand in is in `admission`, reading is in `attempts`, what
-learners see of their own in `coursework`, what reviewers say of lines in `remarks`, which evidence
-they keep to themselves in `withheld`, what workers do to
-attempts in `leases`, what a learner may ask for (a copy of it all, or its end) in `learners`, what they
-have passed in `passes`, what they were awarded in `awards`, whether that still holds in `revocations`, what
-was judged again on another version of its task in `regrades`. People are in `users`, `cohorts`,
-`invitations`, `grades` and `audit`, who is told of what in `webhooks`. All of them together are `Store`.
+This file makes rows; the rest is in `rows`: whether a learner may hand in in `admission`, reading in
+`attempts`, what learners see of their own in `coursework`, what reviewers say of lines in `remarks`, which
+evidence learners keep to themselves in `withheld`, what workers do to attempts in `leases`, what a learner
+may ask for (a copy of it all, or its end) in `learners`, what they have passed in `passes`, what they were
+awarded in `awards`, whether that still holds in `revocations`, what was judged again on another version of
+its task in `regrades`. People are in `users`, `cohorts`, `invitations`, `grades` and `audit`, who is told
+of what in `webhooks`. All of them together are `Store`.
 """
 
 from __future__ import annotations

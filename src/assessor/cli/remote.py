@@ -1,6 +1,6 @@
 """The command line's part for learners of a server: log in, hand in, follow, and see what came of it.
 
-<configuration folder of the user>/assessor/rows/tokens/<address>      0600: the token for that server
+<configuration folder of the user>/assessor/tokens/<address>      0600: the token for that server
 """
 
 from __future__ import annotations

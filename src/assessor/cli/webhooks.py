@@ -17,9 +17,6 @@ from assessor.rows import news, webhooks
 from assessor.rows.webhooks import Delivery, Endpoint, Event
 from assessor.settings import Settings
 
-#: How many random bytes a secret has.
-SECRET_BYTES = 32
-
 
 @click.group(name="webhooks")
 def webhooks_() -> None:
@@ -43,7 +40,7 @@ def add(config: Settings, url: str, events: tuple[str, ...], as_json: bool) -> N
         remote.check(url)
     except RemoteFault as error:
         raise AccountRefused(f"webhook: {error}") from error
-    secret = webhooks.secret(secrets.token_bytes(SECRET_BYTES))
+    secret = webhooks.secret(secrets.token_bytes(webhooks.SECRET_BYTES))
     with opened(config) as (store, act):
         made = store.add_endpoint(
             id=wiring.new_id(), url=url, secret=secret, events=map(Event, events or webhooks.TOLD), act=act

@@ -25,6 +25,7 @@ from assessor.rows.hooks import TOLD, Delivery, DeliveryState, Endpoint, Event
 
 __all__ = [
     "LEASE",
+    "SECRET_BYTES",
     "TOLD",
     "Delivery",
     "DeliveryState",
@@ -36,6 +37,8 @@ __all__ = [
     "wanted",
 ]
 
+#: How many random bytes a secret has.
+SECRET_BYTES = 32
 #: How long a sender has before what it took is due again.
 LEASE = timedelta(minutes=2)
 

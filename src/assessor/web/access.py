@@ -47,9 +47,6 @@ API = "/api/"
 #: Methods that change nothing.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-#: Content types of forms.
-FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-
 #: For anybody, signed in or not.
 PUBLIC: frozenset[Role] = frozenset()
 #: For anybody who is signed in.
@@ -225,8 +222,7 @@ async def _check_text(request: Request, *, form: bool) -> None:
     if "\0" in request.scope["path"]:
         raise NotFound("There is no page at this address.")
     values: list[object] = list(request.query_params.values())
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if form and kind in FORMS:
+    if form and csrf.is_form(request):
         values += (await request.form()).values()
     if any(isinstance(one, str) and "\0" in one for one in values):
         raise RequestInvalid("expected text, got some with NUL characters in it")

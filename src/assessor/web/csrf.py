@@ -24,6 +24,9 @@ from assessor.web.address import Site
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
 
+#: Content types of forms.
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
 _STALE = "expected a form that this site made for you, got none: go back, load the page again, and retry"
 
 
@@ -64,11 +67,15 @@ def check_origin(request: Request, site: Site) -> None:
         raise FormStale(_STALE)
 
 
+def is_form(request: Request) -> bool:
+    """Whether the body of a request says that it is a form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS
+
+
 async def check(request: Request, site: Site) -> None:
     """Raise FormStale unless the secret is there: in the header, or in a form's field."""
     given: object = request.headers.get(HEADER)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given is None and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if given is None and is_form(request):
         given = (await request.form()).get(FIELD)
     compare(request, given, site)
 

@@ -17,7 +17,7 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -113,11 +113,10 @@ class Exhibit:
         Raises:
             StoreFault: the store cannot be read.
         """
-        key = _single(name)
-        kept = None if key is None else self._look(key)
+        kept = self._group(name)
         if kept is None or kept.mark is None or kept.mark != self._mark(name, kept):
             return None
-        return kept.files.get(name)
+        return kept.files[name]
 
     def file(self, name: str) -> Piece:
         """The file of this name.
@@ -128,10 +127,12 @@ class Exhibit:
             AuthorError: the catalog cannot be read.
             BlobFault, KeyFault, StoreFault: what it is made from cannot be read.
         """
-        found = self._files(name)
-        key = _single(name)
-        kept = None if key is None else self._look(key)
-        if kept is not None and name in kept.files:
+        kept = self._group(name)
+        found: Mapping[str, Piece] = {}
+        if kept is None:
+            found = self._files(name)
+            kept = self._group(name)
+        if kept is not None:
             # The mark is older than the look at the rows that follows: who writes in between makes it differ.
             mark = self._mark(name, kept)
             found = self._files(name)
@@ -300,6 +301,12 @@ class Exhibit:
         if kept is None or kept.state != state:
             kept = self._keep(key, state, make())
         return kept.files
+
+    def _group(self, name: str) -> _Group | None:
+        """What is kept of one award, or of one attempt, with this file in it."""
+        key = _single(name)
+        kept = None if key is None else self._look(key)
+        return kept if kept is not None and name in kept.files else None
 
     def _look(self, key: str) -> _Group | None:
         with self._lock:

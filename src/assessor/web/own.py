@@ -1,4 +1,4 @@
-"""What pages show of the visitor's own work."""
+"""What is the visitor's own: who they are as a learner, their tokens, and what they may try next."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from assessor import deserving
 from assessor.achievement import Shown
 from assessor.errors import BlobFault, NotAllowed, NotFound
 from assessor.rows.schema import Learner
+from assessor.rows.users import Token
 from assessor.web import shelf, suggesting
 from assessor.web.context import Context
 from assessor.web.suggesting import Suggestion
@@ -29,6 +30,18 @@ def learner(here: Context, visitor: Visitor) -> Learner:
     if found is None:
         raise NotAllowed("expected the account of a learner, yours is none")
     return here.parts.store.learner_known(found)
+
+
+def token(here: Context, visitor: Visitor, token_id: str) -> Token:
+    """A token of the visitor's own.
+
+    Raises:
+        NotFound: it is none of theirs.
+    """
+    for one in here.parts.store.tokens(visitor.signed_in().id):
+        if one.id == token_id:
+            return one
+    raise NotFound("expected the id of a token of yours, got another")
 
 
 @contextmanager

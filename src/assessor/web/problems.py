@@ -42,17 +42,23 @@ class Kind:
         status: HTTP's.
         title: for people, the same for each error of the kind.
         told: whether its own text is told too.
-        instead: what is told in its place.
+        instead: what is told in its place; None: that it is our fault.
         retry_s: when to come back, seconds from now, where the error does not say; None: that helps nothing.
     """
 
     status: HTTPStatus
     title: str
     told: bool = True
-    instead: str = "It was not your doing. Please try again in a while."
+    instead: str | None = None
     retry_s: int | None = None
 
+    @property
+    def ours(self) -> bool:
+        """Whether no more is told than that it is our fault."""
+        return not self.told and self.instead is None
 
+
+_OURS = "It was not your doing. Please try again in a while."
 _BROKEN = Kind(status=HTTPStatus.INTERNAL_SERVER_ERROR, title="Something broke on our side", told=False)
 _AWAY = Kind(status=HTTPStatus.SERVICE_UNAVAILABLE, title="Part of this site is away", told=False, retry_s=30)
 _AGAIN = Kind(
@@ -148,7 +154,7 @@ def problem(error: BaseException) -> Problem:
         headers["Connection"] = "close"
     if isinstance(error, errors.SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
-    detail = line(str(error))[:2000] if kind.told else kind.instead
+    detail = line(str(error))[:2000] if kind.told else kind.instead or _OURS
     return Problem(
         status=kind.status, title=kind.title, detail=detail, code=_code(error, kind), headers=headers
     )
@@ -183,7 +189,7 @@ def methods(request: Request) -> tuple[str, ...]:
 
 
 def _code(error: BaseException, kind: Kind) -> str:
-    if not kind.told and kind is not _CHANGING:
+    if kind.ours:
         return "our-fault"
     name = type(error).__name__
     return "".join(

@@ -22,6 +22,18 @@ def files(here: Context, submission: Submission) -> Bundle | None:
         return None
 
 
+def unpacked(here: Context, submission: Submission) -> Bundle:
+    """The files of a submission.
+
+    Raises:
+        NotFound: they were removed.
+    """
+    found = files(here, submission)
+    if found is None:
+        raise NotFound("expected files, these were removed")
+    return found
+
+
 def previous(here: Context, submission: Submission) -> tuple[Submission, Attempt] | None:
     """The same learner's submission for the same task before this one, with its newest attempt."""
     found = here.parts.store.coursework(

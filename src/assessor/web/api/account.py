@@ -14,10 +14,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assessor.errors import AccountRefused, NotFound
+from assessor.errors import AccountRefused
 from assessor.rows import tokens
 from assessor.rows.tokens import Token
 from assessor.rows.users import Role, Scope, User
+from assessor.web import own
 from assessor.web.access import SIGNED_IN, Visitor, allow
 from assessor.web.api import paging, routing
 from assessor.web.api.paging import Page, Paged
@@ -123,9 +124,7 @@ def revoke_token(
     here: Here, visitor: Annotated[Visitor, allow(SIGNED_IN, scope=Scope.ADMIN)], token_id: Id
 ) -> None:
     """Nothing is let in by it from here on."""
-    if all(one.id != token_id for one in here.parts.store.tokens(visitor.signed_in().id)):
-        raise NotFound("expected the id of a token of yours, got another")
-    here.parts.store.revoke_token(token_id, act=visitor.act(here))
+    here.parts.store.revoke_token(own.token(here, visitor, token_id).id, act=visitor.act(here))
 
 
 def user_told(one: User) -> UserTold:

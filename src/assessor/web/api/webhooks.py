@@ -35,9 +35,6 @@ _Events = Annotated[
     Field(min_length=1, max_length=len(webhooks.TOLD), examples=[[Event.AWARD_MADE.value]]),
 ]
 
-#: How many random bytes a secret has.
-SECRET_BYTES = 32
-
 
 class WebhookGiven(Given):
     """An address that is to be told; without events of everything."""
@@ -97,7 +94,7 @@ def list_webhooks(
 def make_webhook(here: Here, response: Response, visitor: _Admin, given: WebhookGiven) -> WebhookMade:
     """The secret is in this answer and never again."""
     _check(given.url)
-    secret = webhooks.secret(secrets.token_bytes(SECRET_BYTES))
+    secret = webhooks.secret(secrets.token_bytes(webhooks.SECRET_BYTES))
     made = here.parts.store.add_endpoint(
         id=here.parts.new_id(),
         url=given.url,

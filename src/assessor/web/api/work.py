@@ -8,7 +8,6 @@ from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
-from assessor.errors import NotFound
 from assessor.rows.users import Role, Scope
 from assessor.web import own, seeing, work
 from assessor.web.access import SIGNED_IN, Visitor, allow
@@ -74,10 +73,7 @@ class SuggestionTold(Told):
 def files(here: Here, visitor: _Visitor, attempt_id: Id) -> Response:
     """The very bytes whose digest the evidence names."""
     submission, _ = seeing.attempt(here, visitor, attempt_id)
-    found = work.files(here, submission)
-    if found is None:
-        raise NotFound("expected files, these were removed")
-    return Response(found.data, media_type="application/x-tar")
+    return Response(work.unpacked(here, submission).data, media_type="application/x-tar")
 
 
 @api.get("/attempts/{attempt_id}/changes", summary="What changed since an earlier time")

@@ -143,9 +143,7 @@ def files(request: Request, here: Here, visitor: Learning, attempt_id: str) -> R
     """The files that were handed in, as they are kept."""
     learner = own.learner(here, visitor)
     submission, attempt = here.parts.store.own_attempt(learner.id, attempt_id)
-    found = work.files(here, submission)
-    if found is None:
-        raise NotFound("expected files, these were removed")
+    found = work.unpacked(here, submission)
     return rendering.page(
         request,
         "files.html",
@@ -162,9 +160,7 @@ def bundled(here: Here, visitor: Learning, attempt_id: str) -> Response:
     """The same to keep: the very bytes whose digest the evidence names."""
     learner = own.learner(here, visitor)
     submission, _ = here.parts.store.own_attempt(learner.id, attempt_id)
-    found = work.files(here, submission)
-    if found is None:
-        raise NotFound("expected files, these were removed")
+    found = work.unpacked(here, submission)
     named = f'attachment; filename="{submission.task_id}-{submission.id}.tar"'
     return Response(found.data, media_type="application/x-tar", headers={"Content-Disposition": named})
 

@@ -15,10 +15,10 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from assessor.errors import AccountRefused, NotFound
+from assessor.errors import AccountRefused
 from assessor.rows import naming, tokens
 from assessor.rows.users import Role, Scope
-from assessor.web import rendering
+from assessor.web import own, rendering
 from assessor.web.access import SIGNED_IN, Visitor, allow, router
 from assessor.web.context import Context, Here
 
@@ -78,9 +78,7 @@ def make(
 @pages.post("/{token_id}/revoke")
 def revoke(here: Here, visitor: Somebody, token_id: str) -> Response:
     """Nothing is let in by it from here on."""
-    if all(one.id != token_id for one in here.parts.store.tokens(visitor.signed_in().id)):
-        raise NotFound("expected the id of a token of yours, got another")
-    here.parts.store.revoke_token(token_id, act=visitor.act(here))
+    here.parts.store.revoke_token(own.token(here, visitor, token_id).id, act=visitor.act(here))
     return RedirectResponse("/account/tokens", 303)
 
 

@@ -24,8 +24,6 @@ Admin = Annotated[Visitor, allow(Role.ADMIN)]
 
 #: How many messages a page shows.
 ROWS = 100
-#: How many random bytes a secret has.
-SECRET_BYTES = 32
 
 
 @pages.get("")
@@ -43,7 +41,7 @@ def add(
     events: Annotated[list[Event], Form()] = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:
     """One more who is told; the secret that signs the messages is on this page, and never again."""
-    secret = webhooks.secret(secrets.token_bytes(SECRET_BYTES))
+    secret = webhooks.secret(secrets.token_bytes(webhooks.SECRET_BYTES))
     try:
         remote.check(url.strip())
         made = here.parts.store.add_endpoint(
